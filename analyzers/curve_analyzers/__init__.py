@@ -1,0 +1,3 @@
+"""Rules that read the curves of a training run and say what is wrong with it; pure, numpy and scipy only."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,182 @@
+"""Deterministic example runs: the tests of a rule and the pictures of its documentation.
+
+A shape is a function of the run's progress t in 0..1, so that the same run can be had twice as densely logged, in
+another unit of loss, or on other steps, which is what `testing` does with it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from curve_analyzers.model import Floats, Ints, RawCurve, RawRun, Role, RunCurves
+from curve_analyzers.quantities import Kind
+from curve_analyzers.roles import role_named
+from curve_analyzers.settle import prepare
+
+__all__ = [
+    "Example",
+    "ExampleRun",
+    "Shape",
+    "decay",
+    "flat",
+    "growth",
+    "line",
+    "run",
+    "sawtooth",
+    "step",
+    "valley",
+]
+
+SCALED = {Kind.LOSS, Kind.ERROR, Kind.REWARD, Kind.NORM}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A curve before it is sampled.
+
+    Attributes:
+        of: Progress t, shape (n,), 0..1, to values, shape (n,).
+        noise: Standard deviation of the even noise on every point.
+        heavy: Whether the noise has heavy tails (Student's t with 3 degrees of freedom).
+        bumps: Where isolated jumps stand, as progress, and how high each is.
+        bump_width: How long one lasts, in progress.
+        holes: From which to which progress the value is lost, and what stands there instead.
+    """
+
+    of: Callable[[Floats], Floats]
+    noise: float = 0.0
+    heavy: bool = False
+    bumps: Mapping[float, float] = field(default_factory=dict)
+    bump_width: float = 0.017
+    holes: tuple[tuple[float, float, float], ...] = ()
+
+    def noisy(self, noise: float, *, heavy: bool = False) -> Shape:
+        """The same with even noise."""
+        return replace(self, noise=noise, heavy=heavy)
+
+    def bumped(self, bumps: Mapping[float, float], width: float = 0.017) -> Shape:
+        """The same with isolated jumps that recover."""
+        return replace(self, bumps=bumps, bump_width=width)
+
+    def lost(self, start: float, end: float = 1.0, value: float = float("nan")) -> Shape:
+        """The same with `value` from progress `start` to `end`."""
+        return replace(self, holes=(*self.holes, (start, end, value)))
+
+    def sample(self, points: int, seed: int, scale: float = 1.0) -> Floats:
+        """(points,) values in a unit `scale` times as small, the same for the same seed."""
+        t = np.linspace(0.0, 1.0, points)
+        random = np.random.default_rng(seed)
+        drawn = random.standard_t(3, points) / np.sqrt(3.0) if self.heavy else random.standard_normal(points)
+        values = self.of(t) + self.noise * drawn
+        for at, height in self.bumps.items():
+            values[np.abs(t - at) <= self.bump_width / 2] += height
+        values = scale * values
+        for start, end, value in self.holes:
+            values[(t >= start) & (t <= end)] = value
+        return np.asarray(values, np.float64)
+
+
+def decay(start: float = 2.3, floor: float = 0.2, rate: float = 6.0, noise: float = 0.01) -> Shape:
+    """Exponential fall from `start` towards `floor`; `rate` is how many times it falls by e."""
+    return Shape(lambda t: floor + (start - floor) * np.exp(-rate * t), noise)
+
+
+def valley(
+    start: float = 2.3, floor: float = 0.5, turn: float = 0.4, end: float = 1.2, rate: float = 4.0, noise: float = 0.01
+) -> Shape:
+    """A fall to `floor` at progress `turn`, then a climb to `end`; `rate` as in `decay`, up to the turn."""
+
+    def of(t: Floats) -> Floats:
+        falling = np.expm1(-rate * np.minimum(t / turn, 1.0)) / np.expm1(-rate)
+        return np.where(t < turn, start - (start - floor) * falling, floor + (end - floor) * (t - turn) / (1 - turn))
+
+    return Shape(of, noise)
+
+
+def line(start: float, end: float, noise: float = 0.01) -> Shape:
+    """A straight way from `start` to `end`."""
+    return Shape(lambda t: start + (end - start) * t, noise)
+
+
+def flat(level: float, noise: float = 0.01) -> Shape:
+    """The same value throughout."""
+    return Shape(lambda t: np.full_like(t, level), noise)
+
+
+def step(before: float, after: float, at: float, noise: float = 0.01) -> Shape:
+    """One level up to progress `at`, another from there on."""
+    return Shape(lambda t: np.where(t < at, before, after), noise)
+
+
+def growth(start: float, end: float, since: float = 0.0) -> Shape:
+    """Exponential growth from `start` to `end` since progress `since`; both positive."""
+    return Shape(lambda t: start * (end / start) ** np.clip((t - since) / (1 - since), 0.0, 1.0))
+
+
+def sawtooth(base: Shape, swing: float, period: float = 0.1, growing: float = 1.0) -> Shape:
+    """`base` with a swing up and down of half-height `swing`; `growing` is how many times higher it ends."""
+
+    def of(t: Floats) -> Floats:
+        size = swing * growing**t * (1 - np.exp(-12 * t))
+        return np.asarray(base.of(t) + size * (2 * np.abs(2 * ((t / period) % 1.0) - 1) - 1), np.float64)
+
+    return Shape(of, base.noise)
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRun:
+    """Shapes by role name, how many points each has, and what else the run logged."""
+
+    shapes: Mapping[str, Shape]
+    points: int = 60
+    sparse: Mapping[str, int] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    steps: Callable[[Ints], Ints] | None = None
+
+    def build(self, *, density: int = 1, scale: float = 1.0, offset: int = 0) -> RunCurves:
+        """The run, logged `density` times as densely, its losses times `scale`, its steps moved by `offset`."""
+        roles = {name: role_named(name) for name in self.shapes}
+        curves = [self._curve(name, role, density, scale, offset) for name, role in roles.items()]
+        raw = RawRun("example", "example", "example", curves, self.params)
+        return prepare(raw, {name: name for name in roles})
+
+    def _curve(self, name: str, role: Role, density: int, scale: float, offset: int) -> RawCurve:
+        points = self.sparse.get(name, self.points) * density
+        scaled = role.measures.kind in SCALED and not role.measures.bounded
+        values = self.shapes[name].sample(points, zlib.crc32(name.encode()), scale if scaled else 1.0)
+        steps = np.linspace(0, self.points * density, points, endpoint=False).astype(np.int64)
+        steps = self.steps(steps) if self.steps else steps
+        return RawCurve(name, steps + offset, values, 1.7e9 + 10.0 * np.arange(points) * self.points / points)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a run shows, in a phrase, and the run."""
+
+    title: str
+    run: ExampleRun
+
+
+def run(
+    points: int = 60,
+    *,
+    sparse: Mapping[str, int] | None = None,
+    params: Mapping[str, object] | None = None,
+    steps: Callable[[Ints], Ints] | None = None,
+    **shapes: Shape,
+) -> ExampleRun:
+    """An example run from shapes by role name.
+
+    Args:
+        points: How many points each curve has.
+        sparse: Another number of points, by role name, spread over the same steps.
+        params: Logged hyper-parameters.
+        steps: Turns the steps 0, 1, 2, ... into what was logged instead.
+        **shapes: `train_loss=decay()`, ...
+    """
+    texts = {name: str(value) for name, value in (params or {}).items()}
+    return ExampleRun(shapes, points, sparse or {}, texts, steps)

@@ -1,0 +1,40 @@
+"""Whether a run was already judged: a short text that changes when anything does that a verdict rests on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import numpy as np
+
+from curve_analyzers import __version__
+from curve_analyzers.analyzer import Analyzer
+from curve_analyzers.model import RunCurves
+
+__all__ = ["fingerprint"]
+
+
+def fingerprint(run: RunCurves, rules: Iterable[Analyzer]) -> str:
+    """32 hexadecimal digits from the curves, roles and params of a run, the rules, their thresholds, the version.
+
+    Wall times are left out: stores keep them to different precision, and the same run in two stores is the same run.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+
+    def add(*words: object) -> None:
+        digest.update("\x1f".join(map(str, words)).encode("utf-8", "surrogatepass") + b"\x1e")
+
+    add(__version__)
+    for rule in sorted(rules, key=lambda rule: rule.name):
+        add(rule.name, sorted(asdict(rule).items()))
+    for key in sorted(run.params):
+        add(key, run.params[key])
+    for role in sorted(run.roles):
+        add(role.name, run.roles[role])
+    for name in sorted(run.curves):
+        curve = run.curves[name]
+        add(name, curve.step_unit.value, curve.rewound, curve.duplicates)
+        digest.update(np.ascontiguousarray(curve.steps, "<i8").tobytes())
+        digest.update(np.ascontiguousarray(curve.values, "<f8").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,403 @@
+"""The values that pass from readers through rules to writers. Nothing here changes after it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from curve_analyzers.quantities import QUANTITIES, Direction, Kind, Quantity
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = [
+    "Curve",
+    "Finding",
+    "Floats",
+    "Ints",
+    "Outcome",
+    "Pair",
+    "RawCurve",
+    "RawRun",
+    "Report",
+    "Role",
+    "RunCurves",
+    "Severity",
+    "Span",
+    "Split",
+    "Status",
+    "StepUnit",
+    "VitalSign",
+]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class Split(str, Enum):
+    """The data a curve was measured on."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+    NONE = ""
+
+
+class StepUnit(str, Enum):
+    """What the steps of a curve count."""
+
+    STEP = "step"  # whatever the user counted
+    RANK = "rank"  # the logged steps told no order: 0, 1, 2, ... in order of time stands in for them
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Role:
+    """What a curve is in its run: `val_loss`, `train_accuracy`, `learning_rate`.
+
+    Attributes:
+        split: The data it was measured on.
+        quantity: A name in `quantities.QUANTITIES`.
+        part: Which one of several, `box` of a box loss or `macro` of an F1; empty for the whole.
+    """
+
+    split: Split
+    quantity: str
+    part: str = ""
+
+    TRAIN_LOSS: ClassVar[Role]
+    VAL_LOSS: ClassVar[Role]
+    LEARNING_RATE: ClassVar[Role]
+
+    @property
+    def name(self) -> str:
+        """The role as it stands in JSON and on the command line, `val_box_loss`."""
+        return "_".join(word for word in (self.split.value, self.part, self.quantity) if word)
+
+    @property
+    def measures(self) -> Quantity:
+        """The quantity, with its direction."""
+        return QUANTITIES[self.quantity]
+
+
+Role.TRAIN_LOSS = Role(Split.TRAIN, "loss")
+Role.VAL_LOSS = Role(Split.VAL, "loss")
+Role.LEARNING_RATE = Role(Split.NONE, "learning_rate")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawCurve:
+    """The points of one metric as a store gave them, in the order they were written.
+
+    Attributes:
+        name: As the user logged it; for a run in several sub-directories with the sub-directory in front.
+        steps: (n,) int64.
+        values: (n,) float64, NaN and infinities included.
+        wall_times: (n,) float64, seconds since 1970; None where the store has none.
+    """
+
+    name: str
+    steps: Ints
+    values: Floats
+    wall_times: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawRun:
+    """A run as a reader found it.
+
+    Attributes:
+        source: `mlflow` or `tensorboard`.
+        run_id: What names the run in its store.
+        name: What people call it.
+        curves: Its metrics.
+        params: Logged hyper-parameters, all as text.
+        tags: The user's tags, all as text.
+        status: The store's word for the run's state, `FINISHED`; empty where it has none.
+        notes: One line for each thing the reader had to leave out or repair.
+    """
+
+    source: str
+    run_id: str
+    name: str
+    curves: Sequence[RawCurve]
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    status: str = ""
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """One metric over a run: steps strictly increasing, arrays read-only.
+
+    Attributes:
+        name: As the user logged it.
+        steps: (n,) int64, strictly increasing.
+        values: (n,) float64; NaN and infinities only in `RunCurves.raw`.
+        wall_times: (n,) float64, seconds since 1970, or None.
+        step_unit: What the steps count.
+        rewound: Points dropped because the step went back and the run wrote over them.
+        duplicates: Points that shared their step with another and were merged into it.
+    """
+
+    name: str
+    steps: Ints
+    values: Floats
+    wall_times: Floats | None = None
+    step_unit: StepUnit = StepUnit.STEP
+    rewound: int = 0
+    duplicates: int = 0
+
+    def __post_init__(self) -> None:
+        for array in (self.steps, self.values, self.wall_times):
+            if array is not None:
+                array.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def where(self, keep: npt.NDArray[np.bool_]) -> Self:
+        """The points for which `keep`, shape (n,), is true."""
+        times = None if self.wall_times is None else self.wall_times[keep]
+        return replace(self, steps=self.steps[keep], values=self.values[keep], wall_times=times)
+
+    def finite(self) -> Self:
+        """The points whose value is a finite number."""
+        keep = np.isfinite(self.values)
+        return self if keep.all() else self.where(keep)
+
+    def as_cost(self, quantity: Quantity) -> Self:
+        """The curve with its sign turned, where needed, so that lower is better."""
+        return replace(self, values=-self.values) if quantity.direction is Direction.HIGHER else self
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """One quantity on the data that was trained on and on held-out data.
+
+    Attributes:
+        quantity: What both measure.
+        train: The training curve, finite, as a cost (lower is better).
+        val: The held-out curve, likewise.
+    """
+
+    quantity: Quantity
+    train: Curve
+    val: Curve
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunCurves:
+    """A run ready to be judged.
+
+    `run[role]` is the finite part of a curve, `run.raw(role)` what was logged.
+
+    Attributes:
+        source: `mlflow` or `tensorboard`.
+        run_id: What names the run in its store.
+        name: What people call it.
+        curves: Every curve by its name.
+        roles: The name of the curve that plays each role.
+        params: Logged hyper-parameters.
+        tags: The user's tags.
+        status: The store's word for the run's state.
+        notes: What the reader had to leave out or repair.
+    """
+
+    source: str
+    run_id: str
+    name: str
+    curves: Mapping[str, Curve]
+    roles: Mapping[Role, str]
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    status: str = ""
+    notes: Sequence[str] = ()
+
+    def __contains__(self, role: Role) -> bool:
+        return role in self.roles
+
+    def __getitem__(self, role: Role) -> Curve:
+        return self.raw(role).finite()
+
+    def raw(self, role: Role) -> Curve:
+        """The curve of a role with its NaN and infinities; KeyError where the run has none."""
+        return self.curves[self.roles[role]]
+
+    def cost(self, role: Role) -> Curve:
+        """The finite curve of a role, its sign turned where needed so that lower is better."""
+        return self[role].as_cost(role.measures)
+
+    @property
+    def training(self) -> tuple[Role, ...]:
+        """What the run is judged on where it trains: its reward, else its loss, else its first score.
+
+        Several where only the parts of a loss were logged (box, class, ...); empty where nothing was.
+        """
+        return self._objective((Split.TRAIN, Split.NONE), preferred=())
+
+    @property
+    def held_out(self) -> tuple[Role, ...]:
+        """What the run is judged on where it does not train: the training's quantity, else its own first."""
+        preferred = tuple(role.quantity for role in self.training)
+        for split in (Split.VAL, Split.TEST):
+            if found := self._objective((split,), preferred):
+                return found
+        return ()
+
+    @property
+    def learning(self) -> tuple[Role, ...]:
+        """`training`, and where nothing was logged in training, `held_out`."""
+        return self.training or self.held_out
+
+    def pairs(self) -> list[Pair]:
+        """The same quantity in training and held out: of the objective if both have it, else of any score."""
+        held_out = [Split.VAL] if any(role.split is Split.VAL for role in self.roles) else [Split.TEST]
+        whole = [role for role in self.training if not role.part]
+        scores = [role for role in self.scores(Split.TRAIN) if not role.part]
+        for candidates in (whole or list(self.training), scores):
+            found = [
+                Pair(role.measures, self.cost(role), self.cost(other))
+                for role in candidates
+                for other in (replace(role, split=split) for split in held_out)
+                if other in self
+            ]
+            if found:
+                return found
+        return []
+
+    def scores(self, split: Split) -> list[Role]:
+        """The roles on a split whose quantity people report (accuracy, F1, ...), in order of preference."""
+        order = list(QUANTITIES)
+        found = [role for role in self.roles if role.split is split and role.measures.kind is Kind.SCORE]
+        return sorted(found, key=lambda role: (order.index(role.quantity), role.part))
+
+    def held_out_scores(self) -> list[Role]:
+        """The scores on held-out data: of validation, then of the test set."""
+        return [*self.scores(Split.VAL), *self.scores(Split.TEST)]
+
+    def _objective(self, splits: tuple[Split, ...], preferred: tuple[str, ...]) -> tuple[Role, ...]:
+        judged = [role for role in self.roles if role.split in splits and role.measures.judged]
+        order = [*preferred, "reward", *QUANTITIES]
+        judged.sort(key=lambda role: (order.index(role.quantity), role.part))
+        if not judged:
+            return ()
+        first = judged[0]
+        if not first.part or first.measures.kind is not Kind.LOSS:
+            return (first,)
+        return tuple(role for role in judged if role.quantity == first.quantity)
+
+
+class Severity(IntEnum):
+    """How much a finding matters; `INFO` never makes a run unhealthy."""
+
+    INFO = 1
+    WARNING = 2
+    CRITICAL = 3
+
+    @property
+    def word(self) -> str:
+        """The severity as it stands in tags and JSON."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The curves and the steps, both ends included, in which a finding was seen."""
+
+    curves: tuple[str, ...]
+    first_step: int
+    last_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule saw.
+
+    Attributes:
+        rule: The rule's name.
+        severity: How much it matters.
+        confidence: 0..1, how often such a finding is right.
+        span: Where it was seen.
+        brief: A few words for a tag, without the rule's name: `+34 % since step 12`.
+        message: One or two sentences.
+        evidence: The numbers behind it.
+        remedies: What to try, first things first.
+        consequence_of: The rule that found this finding's cause, None where it is a cause itself.
+    """
+
+    rule: str
+    severity: Severity
+    confidence: float
+    span: Span
+    brief: str
+    message: str
+    evidence: Mapping[str, float | int | str | bool | None]
+    remedies: tuple[str, ...]
+    consequence_of: str | None = None
+
+
+class Status(str, Enum):
+    """How a rule ended on a run."""
+
+    CLEAR = "clear"
+    FOUND = "found"
+    SKIPPED = "skipped"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one rule ended; `reason` tells why where it was skipped or crashed."""
+
+    rule: str
+    status: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VitalSign:
+    """Yes, no or unknown (None), and the evidence in a sentence."""
+
+    value: bool | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """The diagnosis of one run.
+
+    Attributes:
+        run: What was judged.
+        verdict: The name of the root cause's rule, or `healthy`, or `insufficient_data`.
+        status: `critical`, `warning`, `healthy` or `insufficient_data`.
+        findings: Causes first, each followed by its consequences.
+        outcomes: How every rule ended.
+        vital_signs: `loss_falls`, `val_falls`, `metrics_agree`.
+        reading: What the value of the loss means in this run, a sentence each.
+        fingerprint: Changes when the curves, the rules, a threshold or the version does.
+    """
+
+    run: RunCurves
+    verdict: str
+    status: str
+    findings: tuple[Finding, ...]
+    outcomes: tuple[Outcome, ...]
+    vital_signs: Mapping[str, VitalSign]
+    reading: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def main(self) -> Finding | None:
+        """The finding that is the verdict; None where the run is healthy or could not be judged."""
+        return next((finding for finding in self.findings if finding.rule == self.verdict), None)
+
+    @property
+    def not_checked(self) -> tuple[Outcome, ...]:
+        """The rules that did not say anything, with their reasons."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status in {Status.SKIPPED, Status.CRASHED})

@@ -1,0 +1,161 @@
+"""How one curve went: the one measurement that the rules of fit and progress judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curve_analyzers.model import Curve, Floats, Ints
+from curve_analyzers.quantities import Direction, Kind, Quantity
+from curve_analyzers.signal import bins, certainty, noise
+
+__all__ = ["Progress", "measure"]
+
+BINS = 50  # 2 % of a run is as fine as any rule looks
+WIDTH = 0.1  # of the run, the stretch whose median is a level
+BEYOND_NOISE = 4.5  # standard errors; the extreme of 50 even bins stays below it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Progress:
+    """A curve as levels: medians over a tenth of the run, and how far they can be trusted.
+
+    Everything is a cost, lower is better, in the unit of the curve.
+
+    Attributes:
+        curve: What was measured.
+        levels: (m,) running medians over a tenth of the run.
+        steps: (m,) the step in the middle of each.
+        start: The level of the first 2 % of the run (its first point, in a short one).
+        error: Standard error of a level.
+        start_error: Standard error of `start`.
+        perfect: The best value there can be; NaN where it is unknown.
+        best_step: The step of the lowest point within the lowest level: the checkpoint to keep.
+    """
+
+    curve: Curve
+    levels: Floats
+    steps: Ints
+    start: float
+    error: float
+    start_error: float
+    perfect: float
+    best_step: int
+
+    @property
+    def best(self) -> float:
+        """The lowest level."""
+        return float(self.levels.min())
+
+    @property
+    def best_value(self) -> float:
+        """The value at `best_step`."""
+        return float(self.curve.values[np.searchsorted(self.curve.steps, self.best_step)])
+
+    @property
+    def last_step(self) -> int:
+        """The last step of the curve."""
+        return int(self.curve.steps[-1])
+
+    @property
+    def end(self) -> float:
+        """The last level."""
+        return float(self.levels[-1])
+
+    @property
+    def fall(self) -> float:
+        """From the start down to the lowest level; 0.0 where it never went below."""
+        return max(self.start - self.best, 0.0)
+
+    @property
+    def rise(self) -> float:
+        """From the lowest level up to the last."""
+        return self.end - self.best
+
+    @property
+    def share(self) -> float:
+        """The fall as a share of the way to the best value there can be; NaN where that is unknown."""
+        room = self.start - self.perfect
+        return self.fall / room if room > 0 else float("nan")
+
+    @property
+    def left(self) -> float:
+        """What is missing at the end to a perfect score, as a share of it; NaN for what is no bounded score."""
+        return (self.end - self.perfect) / -self.perfect if self.perfect < 0 else float("nan")
+
+    @property
+    def noise(self) -> float:
+        """The fall that noise alone may show."""
+        return BEYOND_NOISE * self.start_error
+
+    @property
+    def fell(self) -> bool:
+        """Whether the fall is beyond noise."""
+        return self.fall > self.noise
+
+    @property
+    def rose(self) -> bool:
+        """Whether the rise after the lowest level is beyond noise."""
+        return self.rise > BEYOND_NOISE * self.error
+
+    def at(self, step: int) -> float:
+        """The level at a step, between the levels around it."""
+        return float(np.interp(step, self.steps, self.levels))
+
+    def gain(self, last: float) -> float:
+        """How much the level fell over the last share `last` of the run; negative where it rose."""
+        first = min(round((1 - last) * (len(self.levels) - 1)), len(self.levels) - 2)
+        return float(self.levels[first] - self.levels[-1])
+
+    def gained_since(self, step: int) -> float:
+        """How much the level fell from a step to the end."""
+        return self.at(step) - self.end
+
+    def beyond_noise(self, difference: float) -> bool:
+        """Whether a difference of two levels is more than noise."""
+        return difference > BEYOND_NOISE * self.error
+
+    def certainty(self, difference: float) -> float:
+        """How sure it is, 0..1, that a difference of two levels is more than noise."""
+        return certainty(difference, BEYOND_NOISE * self.error)
+
+    def settled(self, share: float, last: float = 0.2) -> bool:
+        """Whether the last stretch brought no more than `share` of the fall, or nothing beyond noise."""
+        gain = self.gain(last)
+        return abs(gain) <= share * self.fall or abs(gain) <= BEYOND_NOISE * self.error
+
+
+def measure(curve: Curve, quantity: Quantity) -> Progress:
+    """Measure a finite curve, given as a cost.
+
+    Args:
+        curve: At least 3 points.
+        quantity: What it measures, for the best value there can be.
+    """
+    medians, edges = bins(curve.values, BINS)
+    width = max(3, round(WIDTH * len(medians)) // 2 * 2 + 1) if len(medians) >= 2 * 3 else 1
+    windows = np.lib.stride_tricks.sliding_window_view(medians, width)
+    levels = np.median(windows, axis=1)
+    # The noise of a bin: from the points in it, and never less than the bins themselves show (correlated noise).
+    per_bin = len(curve) / len(medians)
+    bin_noise = max(noise(curve.values) / np.sqrt(per_bin) * (1.25 if per_bin > 1 else 1.0), noise(medians))
+    rounding = np.finfo(np.float64).eps * float(np.abs(medians).max())
+    start_error = max(bin_noise, rounding)
+    error = max(1.25 * bin_noise / np.sqrt(width), rounding)
+    middle = (edges[:-1] + edges[1:] - 1) // 2
+    steps = curve.steps[middle[width // 2 : len(middle) - width // 2]]
+    lowest = int(levels.argmin())
+    first, end = int(edges[lowest]), int(edges[lowest + width])
+    best_step = int(curve.steps[first + int(curve.values[first:end].argmin())])
+    return Progress(curve, levels, steps, float(medians[0]), error, start_error, _perfect(curve, quantity), best_step)
+
+
+def _perfect(curve: Curve, quantity: Quantity) -> float:
+    """The lowest cost a quantity can have."""
+    lowest, highest = float(curve.values.min()), float(curve.values.max())
+    if quantity.bounded and quantity.direction is Direction.HIGHER:
+        return -100.0 if lowest < -1.5 else -1.0  # noqa: PLR2004 - a share does not exceed 1, a percentage does
+    if quantity.kind in {Kind.LOSS, Kind.ERROR} and lowest >= 0 and highest > 0:
+        return 0.0
+    return float("nan")

@@ -1,0 +1,1 @@
+"""The rules of one run: one file each, the folder is the family."""

@@ -1,0 +1,1 @@
+"""Whether the metrics tell one story."""

@@ -1,0 +1,138 @@
+"""The rule `class_imbalance`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.examples import Example, decay, flat, line, run
+from curve_analyzers.model import Curve, Finding, Role, RunCurves, Severity, Span, Split
+from curve_analyzers.progress import measure
+from curve_analyzers.remedies import percent
+from curve_analyzers.signal import certainty
+
+# Scores a model that always names the commonest class gets nothing for, and what it gets instead.
+FAIR = {"f1": 0.0, "recall": 0.0, "balanced_accuracy": 0.5, "auc": 0.5, "mcc": 0.0, "kappa": 0.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassImbalance(Analyzer):
+    """Accuracy looks good because one class is everywhere.
+
+    ## Why it matters
+    Where 95 % of the examples are of one class, a model that always names it has an accuracy of 95 % and is of no use.
+    The rare class is nearly always the one that counts.
+
+    ## What to try
+    Judge by F1, recall of the rare class, balanced accuracy or the area under the precision-recall curve. Then weigh
+    the classes in the loss or sample them evenly, and move the decision threshold.
+
+    ## When it is wrong
+    When the task is so easy that the accuracy is high from the first evaluation for good reasons: then a good F1 or
+    recall beside it clears the run.
+
+    ## Source
+    He and Garcia, "Learning from Imbalanced Data" (2009), section 4: why accuracy misleads.
+    """
+
+    needs = (Need.ACCURACY,)
+    least = 3
+    explains = ("loss_metric_disagreement", "underfitting", "no_learning", "not_converged")
+
+    good: float = threshold(0.6, "accuracy from which it looks good", gt=0, lt=1)
+    poor: float = threshold(
+        0.5, "a fair score's distance above guessing, as a share of the accuracy's, that is poor", gt=0
+    )
+    useless: float = threshold(0.15, "the same, from which the model is of no use", ge=0)
+    frozen: float = threshold(0.9, "share of the evaluations at one and the same accuracy", gt=0, le=1)
+
+    fires = (
+        Example(
+            "frozen accuracy, F1 of 0",
+            run(20, train_loss=decay(0.6, 0.2), val_accuracy=flat(0.95, 0.0), val_f1=flat(0.0, 0.0)),
+        ),
+        Example(
+            "AUC of a coin", run(30, val_loss=decay(0.6, 0.3), val_accuracy=flat(0.9, 0.001), val_auc=flat(0.5, 0.01))
+        ),
+        Example("recall stays low", run(30, val_accuracy=line(0.9, 0.93, 0.002), val_recall=line(0.0, 0.08, 0.005))),
+        Example("nothing but a frozen accuracy", run(30, train_loss=decay(0.6, 0.2), val_accuracy=flat(0.95, 0.0))),
+    )
+    quiet = (
+        Example("a good accuracy with a good F1", run(30, val_accuracy=decay(0.6, 0.95), val_f1=decay(0.3, 0.93))),
+        Example("an accuracy that grows", run(30, train_loss=decay(), val_accuracy=decay(0.5, 0.95))),
+        Example("a poor accuracy", run(30, val_accuracy=flat(0.2), val_f1=flat(0.05, 0.005))),
+        Example("perfect from the start", run(30, train_loss=decay(0.1, 0.001), val_accuracy=flat(1.0, 0.0))),
+    )
+
+    def check(self, run: RunCurves) -> Iterator[Finding]:
+        """Judge the accuracy, held out if there is one, beside the fair scores on the same data."""
+        split = next(split for split in (Split.VAL, Split.TEST, Split.TRAIN) if Role(split, "accuracy") in run)
+        accuracy = run[Role(split, "accuracy")]
+        if not self._end(accuracy) >= self.good:
+            return
+        fair = {role: self._end(run[role]) for role in run.scores(split) if role.quantity in FAIR and len(run[role])}
+        if fair:
+            yield from self._beside(run, accuracy, fair)
+        elif self._never_moved(run, accuracy):
+            yield self._alone(accuracy)
+
+    @staticmethod
+    def _end(curve: Curve) -> float:
+        """The last level, as a share; a percentage is one where it exceeds 1.5."""
+        last = float(np.median(curve.values[-max(1, len(curve) // 10) :]))
+        return last / 100 if curve.values.max() > 1.5 else last  # noqa: PLR2004 - a share does not exceed 1
+
+    def _beside(self, run: RunCurves, accuracy: Curve, fair: dict[Role, float]) -> Iterator[Finding]:
+        """The fair score that is furthest below what the accuracy promises, if it is poor."""
+        above = {role: (end - FAIR[role.quantity]) / (1 - FAIR[role.quantity]) for role, end in fair.items()}
+        role = min(above, key=lambda role: above[role])
+        promised, share = self._end(accuracy), above[role] / self._end(accuracy)
+        if share > self.poor:
+            return
+        name, worst = run.roles[role], fair[role]
+        yield self.finding(
+            Severity.CRITICAL if share <= self.useless else Severity.WARNING,
+            certainty(self.poor, share),
+            Span((accuracy.name, name), int(accuracy.steps[0]), int(accuracy.steps[-1])),
+            f"accuracy {promised:.2g}, {role.quantity} {worst:.2g}",
+            f"{accuracy.name} is {percent(promised)}, but {name} is {worst:.3g}: the model names the commonest "
+            "class and hardly ever finds the others.",
+            {"accuracy": promised, role.quantity: worst},
+            self._remedies(),
+        )
+
+    def _never_moved(self, run: RunCurves, accuracy: Curve) -> bool:
+        """Whether the accuracy stood at one value from the first evaluation on, though the loss was learning."""
+        values, counts = np.unique(accuracy.values, return_counts=True)
+        stood = counts.max() >= self.frozen * len(accuracy) and values[counts.argmax()] == accuracy.values[0]
+        losses = [role for role in run.learning if role.quantity == "loss" and len(run[role]) >= self.least]
+        return (
+            bool(stood)
+            and self._end(accuracy) < 1
+            and any(measure(run.cost(each), each.measures).fell for each in losses)
+        )
+
+    def _alone(self, accuracy: Curve) -> Finding:
+        value = self._end(accuracy)
+        return self.finding(
+            Severity.WARNING,
+            0.7,
+            Span((accuracy.name,), int(accuracy.steps[0]), int(accuracy.steps[-1])),
+            f"accuracy stays at {value:.3g}",
+            f"{accuracy.name} stood at {value:.4g} from the first evaluation on while the loss fell: that is what a "
+            "model reaches that always names one class, where that class is so common.",
+            {"accuracy": value},
+            ("Log F1, recall and a confusion matrix: they tell at once.", *self._remedies()),
+        )
+
+    @staticmethod
+    def _remedies() -> tuple[str, ...]:
+        return (
+            "Judge by F1, recall of the rare class or balanced accuracy, not by accuracy.",
+            "Weigh the classes in the loss, or sample them evenly.",
+            "Move the decision threshold: 0.5 is seldom right with unbalanced classes.",
+            "Collect more examples of the rare class.",
+        )

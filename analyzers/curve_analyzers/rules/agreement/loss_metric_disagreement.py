@@ -1,0 +1,153 @@
+"""The rule `loss_metric_disagreement`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.examples import Example, decay, flat, run, valley
+from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span, Split
+from curve_analyzers.progress import Progress, measure
+from curve_analyzers.remedies import more_regularization
+from curve_analyzers.signal import certainty
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One way in which the two can part."""
+
+    brief: str
+    message: str
+    remedies: tuple[str, ...]
+
+
+TOO_SURE = Story(
+    "loss up, score better",
+    "{loss} rose since step {since} while {score} kept improving: the model grows more sure of its mistakes.",
+    (
+        "Choose the checkpoint by {score} if that is the goal, not by the loss.",
+        "Smooth the labels, or calibrate the probabilities afterwards.",
+    ),
+)
+SCORE_TURNED = Story(
+    "loss down, score worse",
+    "{score} got worse since step {since} while {loss} kept falling.",
+    (
+        "Choose the checkpoint by {score} if that is the goal: step {since}.",
+        "Ask whether the loss rewards what the score measures: weigh the classes, or change the loss.",
+    ),
+)
+SCORE_STOOD = Story(
+    "loss down, score flat",
+    "{loss} fell and {score} stood still.",
+    (
+        "Look at the classes one by one: a model can please the loss and name one class only.",
+        "See that the score is computed on the right outputs (threshold, argmax, mode of the model).",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossMetricDisagreement(Analyzer):
+    """The loss and a score on the same data tell different stories.
+
+    ## Why it matters
+    The loss is what the optimizer sees, the score is what people want. Where they part, the best checkpoint by one is
+    not the best by the other, and stopping by the wrong one loses what was wanted.
+
+    ## What to try
+    Decide which of the two is the goal, and stop and compare by that one. A loss that rises while the accuracy grows
+    is a model too sure of itself: label smoothing, weight decay or a calibration afterwards. A loss that falls while
+    the score stands still asks whether the score measures what the loss rewards, most of all with unbalanced classes.
+
+    ## When it is wrong
+    When the score moves in coarse steps, on a small held-out set, or is computed on other data than the loss.
+
+    ## Source
+    Guo et al., "On Calibration of Modern Neural Networks" (2017), section 3: overfitting the loss, not the accuracy.
+    """
+
+    needs = (Need.LOSS_AND_SCORE,)
+
+    turn: float = threshold(0.05, "move of a curve against the other, as a share of its own gain", gt=0)
+    still: float = threshold(0.02, "share of the way to the best value below which a score stood still", ge=0)
+    fall: float = threshold(
+        0.1, "share of the way below which a loss did not fall enough to expect a better score", gt=0
+    )
+    near: float = threshold(0.05, "what may be missing to a perfect score for it to have nowhere to go", ge=0)
+
+    fires = (
+        Example(
+            "too sure: the loss rises, the accuracy improves",
+            run(train_loss=decay(), val_loss=valley(), val_accuracy=decay(0.1, 0.95, 3, 0.004)),
+        ),
+        Example("the loss falls, the accuracy is flat", run(val_loss=decay(), val_accuracy=flat(0.5, 0.005))),
+        Example(
+            "the score turns, the loss goes on falling",
+            run(train_loss=decay(rate=3), val_loss=decay(rate=3), val_f1=valley(0.1, 0.8, end=0.5)),
+        ),
+        Example("in training, where nothing was held out", run(train_loss=decay(), train_accuracy=flat(0.3, 0.005))),
+    )
+    quiet = (
+        Example(
+            "both improve at their own pace", run(val_loss=decay(rate=3), val_accuracy=decay(0.1, 0.95, 12, 0.005))
+        ),
+        Example("both turn: overfitting", run(val_loss=valley(), val_accuracy=valley(0.1, 0.9, end=0.6))),
+        Example("neither moved", run(val_loss=flat(2.3), val_accuracy=flat(0.1))),
+        Example("a score with nowhere to go", run(val_loss=decay(0.1, 0.02), val_accuracy=flat(0.99, 0.002))),
+    )
+
+    def check(self, run: RunCurves) -> Iterator[Finding]:
+        """Judge every score beside the loss on the same data, held out if there is such, and tell the clearest."""
+        for split in (Split.VAL, Split.TEST, Split.TRAIN):
+            loss = Role(split, "loss")
+            scores = [role for role in run.scores(split) if len(run[role]) >= self.least]
+            if loss in run and scores and len(run[loss]) >= self.least:
+                told = [finding for score in scores if (finding := self._compare(run, loss, score))]
+                if told:
+                    yield max(told, key=lambda finding: finding.confidence)
+                return
+
+    def _compare(self, run: RunCurves, loss_role: Role, score_role: Role) -> Finding | None:
+        loss = measure(run.cost(loss_role), loss_role.measures)
+        score = measure(run.cost(score_role), score_role.measures)
+        if self._parted(loss, score):
+            since, sure, story = loss.best_step, loss.certainty(loss.rise), TOO_SURE
+        elif self._parted(score, loss):
+            since, sure, story = score.best_step, score.certainty(score.rise), SCORE_TURNED
+        elif self._left_behind(loss, score):
+            since, sure, story = int(score.curve.steps[0]), certainty(loss.share, self.fall), SCORE_STOOD
+        else:
+            return None
+        calm = (more_regularization(run),) if story is TOO_SURE else ()
+        names = {"loss": run.roles[loss_role], "score": run.roles[score_role], "since": since}
+        return self.finding(
+            Severity.WARNING,
+            min(sure, 0.95),
+            Span((run.roles[loss_role], run.roles[score_role]), since, loss.last_step),
+            f"{story.brief} since step {since}",
+            story.message.format(**names),
+            {
+                "loss_best_step": loss.best_step,
+                "score_best_step": score.best_step,
+                "loss_end": loss_role.measures.shown(loss.end),
+                "score_end": score_role.measures.shown(score.end),
+            },
+            (*(remedy.format(**names) for remedy in story.remedies), *calm),
+        )
+
+    def _parted(self, worse: Progress, better: Progress) -> bool:
+        """Whether one curve turned for the worse while the other improved since."""
+        gained = better.gained_since(worse.best_step)
+        return (
+            worse.rose
+            and worse.rise >= self.turn * worse.fall
+            and better.beyond_noise(gained)
+            and gained >= self.turn * better.fall
+        )
+
+    def _left_behind(self, loss: Progress, score: Progress) -> bool:
+        """Whether the loss fell and the score had room to follow and did not."""
+        stood = not score.fell or score.share < self.still
+        return loss.fell and loss.share >= self.fall and stood and score.left > self.near

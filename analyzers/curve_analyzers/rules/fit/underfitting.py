@@ -1,0 +1,115 @@
+"""The rule `underfitting`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.examples import Example, decay, flat, line, run, valley
+from curve_analyzers.model import Finding, Pair, RunCurves, Severity, Span, Split
+from curve_analyzers.progress import Progress, measure
+from curve_analyzers.remedies import less_regularization, percent, raise_rate
+from curve_analyzers.signal import certainty
+
+
+@dataclass(frozen=True, kw_only=True)
+class Underfitting(Analyzer):
+    """Training and validation both stay poor, with little between them.
+
+    ## Why it matters
+    The model does not even fit the data it is trained on, so nothing that helps it generalize can help. The loss
+    moved, and stopped where most of what there was to learn was still ahead.
+
+    ## What to try
+    The learning rate first, then less regularization, then better features or a model that suits the data. More
+    layers come last: a deeper model that does not learn is no better than a small one.
+
+    ## When it is wrong
+    When the target is mostly noise (clicks, prices): there a small fall is all there is to learn, and a score beside
+    the loss or a simple baseline tells. A loss that can go below zero has no known best value; then only a score
+    between 0 and 1 can tell, and without one the rule stays silent.
+
+    ## Source
+    Goodfellow, Bengio and Courville, "Deep Learning" (2016), chapter 5.2: training error that is not small.
+    """
+
+    needs = (Need.PAIR,)
+
+    poor: float = threshold(0.4, "share of the way to the best value below which the fall is poor", gt=0, le=1)
+    poor_score: float = threshold(0.5, "the same for a score between 0 and 1", gt=0, le=1)
+    near: float = threshold(0.2, "what may be missing to a perfect score for it to be good wherever it began", ge=0)
+    moved: float = threshold(0.02, "share of the way below which nothing was learned at all", ge=0)
+    settled: float = threshold(0.05, "gain of the last fifth, as a share of the fall, below which it has ended", ge=0)
+    gap: float = threshold(0.25, "distance of the two curves at the end, as a share of the way that is left", ge=0)
+
+    fires = (
+        Example(
+            "stuck after a first gain", run(train_loss=decay(2.3, 1.8, 20), val_loss=decay(2.3, 1.82, 20), points=40)
+        ),
+        Example(
+            "a poor accuracy in both",
+            run(
+                train_loss=decay(2.3, 1.6, 15),
+                val_loss=decay(2.3, 1.62, 15),
+                train_accuracy=decay(0.1, 0.4, 15),
+                val_accuracy=decay(0.1, 0.39, 15),
+            ),
+        ),
+        Example("only scores", run(train_accuracy=decay(0.1, 0.35, 15), val_accuracy=decay(0.1, 0.34, 15))),
+        Example(
+            "per step, noisy",
+            run(2000, train_loss=decay(2.3, 1.7, 30, 0.08), val_loss=decay(2.3, 1.7, 30), sparse={"val_loss": 40}),
+        ),
+    )
+    quiet = (
+        Example("still falling", run(train_loss=line(2.3, 1.7), val_loss=line(2.3, 1.72))),
+        Example("never moved", run(train_loss=flat(2.3), val_loss=flat(2.3))),
+        Example("a good level", run(train_loss=decay(), val_loss=decay(floor=0.25))),
+        Example(
+            "a small fall with a good accuracy",
+            run(
+                train_loss=decay(0.69, 0.45, 15, 0.003),
+                val_loss=decay(0.69, 0.46, 15, 0.003),
+                val_accuracy=decay(0.5, 0.9, 15, 0.003),
+            ),
+        ),
+        Example("overfitting", run(train_loss=decay(), val_loss=valley(floor=1.6, end=2.0))),
+    )
+
+    def check(self, run: RunCurves) -> Iterator[Finding]:
+        """Judge each pair of a training and a held-out curve."""
+        for pair in run.pairs():
+            train, val = measure(pair.train, pair.quantity), measure(pair.val, pair.quantity)
+            limit = self.poor_score if pair.quantity.bounded else self.poor
+            if not (train.fell and self.moved <= train.share < limit):  # an unknown share (NaN) compares as false
+                continue
+            ended = train.settled(self.settled) and val.settled(self.settled)
+            apart = abs(val.end - train.end)
+            together = apart <= self.gap * (train.end - train.perfect) or not train.beyond_noise(apart)
+            if ended and together and not self._scores_well(run):
+                yield self._finding(run, pair, train, val, limit)
+
+    def _scores_well(self, run: RunCurves) -> bool:
+        """Whether a score between 0 and 1 came most of the way, whatever the loss says."""
+        roles = [role for role in (*run.held_out_scores(), *run.scores(Split.TRAIN)) if role.measures.bounded]
+        shares = [measure(run.cost(role), role.measures) for role in roles if len(run[role]) >= self.least]
+        return any(score.share >= self.poor_score or score.left <= self.near for score in shares)
+
+    def _finding(self, run: RunCurves, pair: Pair, train: Progress, val: Progress, limit: float) -> Finding:
+        start, end, val_end = (pair.quantity.shown(cost) for cost in (train.start, train.end, val.end))
+        return self.finding(
+            Severity.WARNING,
+            min(certainty(limit, train.share), 0.9),
+            Span((pair.train.name, pair.val.name), int(train.curve.steps[0]), train.last_step),
+            f"only {percent(train.share)} of the way",
+            f"{pair.train.name} went from {start:.4g} to {end:.4g} and stopped there, {percent(train.share)} of the "
+            f"way to the best value there can be; {pair.val.name} is as poor ({val_end:.4g}).",
+            {"start": start, "end": end, "held_out_end": val_end, "share_of_way": train.share},
+            (
+                raise_rate(run) + " If the curve is jagged, lower it instead.",
+                less_regularization(run),
+                "Look at the data: are inputs scaled, labels right, and can a person tell the answer from the inputs?",
+                "Only then a larger model, and one that suits the data before one with more layers.",
+            ),
+        )

@@ -1,0 +1,1 @@
+"""Whether what was logged can be judged at all."""

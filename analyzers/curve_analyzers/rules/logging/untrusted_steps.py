@@ -1,0 +1,96 @@
+"""The rule `untrusted_steps`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.examples import Example, decay, run
+from curve_analyzers.model import Finding, RunCurves, Severity, Span, StepUnit
+
+
+@dataclass(frozen=True, kw_only=True)
+class UntrustedSteps(Analyzer):
+    """The logged steps do not tell the order of the points.
+
+    ## Why it matters
+    Every finding says since which step. Where all points share a step, or the step goes back, the curve was put in
+    order by other means, and steps in this report are not the training's.
+
+    ## What to try
+    Pass the step when logging (`mlflow.log_metric(name, value, step=step)`), the same count for every curve. Give each
+    cross-validation fold and each restart a run of its own.
+
+    ## When it is wrong
+    When a resumed run wrote over its own steps on purpose: then what was kept is what is right.
+
+    ## Source
+    Logs in the wild: MLflow keeps step 0 where none is given; TensorBoard drops what a restart wrote over.
+    """
+
+    needs = (Need.ANY,)
+    least = 2
+    vouches = False
+
+    share: float = threshold(0.02, "share of a curve's points that were dropped or merged, from which it is told", ge=0)
+
+    fires = (
+        Example("every point at step 0", run(train_loss=decay(), steps=np.zeros_like)),
+        Example(
+            "a resumed run",
+            run(
+                train_loss=decay(),
+                steps=lambda steps: np.where(2 * steps < steps.max(), steps, steps - steps.max() // 4),
+            ),
+        ),
+        Example("a point for each batch, the epoch as step", run(train_loss=decay(), steps=lambda steps: steps // 5)),
+    )
+    quiet = (
+        Example("steps that count up", run(train_loss=decay())),
+        Example("every tenth step", run(train_loss=decay(), steps=lambda steps: 10 * steps)),
+    )
+
+    def check(self, run: RunCurves) -> Iterator[Finding]:
+        """Judge what settling the curves took; the curve that took most speaks for the run."""
+        lost = [curve for curve in run.curves.values() if curve.step_unit is StepUnit.RANK]
+        if lost:
+            yield self._one_step([curve.name for curve in lost], max(map(len, lost)))
+            return
+        changed = {
+            name: (curve.rewound + curve.duplicates) / (len(curve) + curve.rewound + curve.duplicates)
+            for name, curve in run.curves.items()
+            if len(curve)
+        }
+        worst = max(changed, key=lambda name: changed[name])
+        if changed[worst] >= self.share:
+            yield self._mended(run, worst)
+
+    def _one_step(self, names: list[str], points: int) -> Finding:
+        more = f" and {len(names) - 1} more curves" if len(names) > 1 else ""
+        return self.finding(
+            Severity.WARNING,
+            0.95,
+            Span(tuple(names), 0, points - 1),
+            "all points at one step",
+            f"All points of {names[0]}{more} were logged at one step; they were put in the order of time, and the "
+            "steps in this report count the points.",
+            {"curves": len(names), "points": points},
+            ("Pass the step when logging, `mlflow.log_metric(name, value, step=step)`.",),
+        )
+
+    def _mended(self, run: RunCurves, name: str) -> Finding:
+        curve = run.curves[name]
+        told = [f"the step went back and {curve.rewound} points were written over"] if curve.rewound else []
+        told += [f"{curve.duplicates} points shared their step with another"] if curve.duplicates else []
+        return self.finding(
+            Severity.INFO,
+            0.9,
+            Span((name,), int(curve.steps[0]), int(curve.steps[-1])),
+            "steps go back or repeat",
+            f"{name}: {' and '.join(told)}; {len(curve)} points were judged.",
+            {"rewound": curve.rewound, "duplicates": curve.duplicates, "points": len(curve)},
+            ("Log one point a step; give each restart or cross-validation fold a run of its own.",),
+        )

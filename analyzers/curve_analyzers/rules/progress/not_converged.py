@@ -1,0 +1,97 @@
+"""The rule `not_converged`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.examples import Example, decay, flat, line, run, valley
+from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span
+from curve_analyzers.progress import Progress, measure
+from curve_analyzers.remedies import percent
+from curve_analyzers.signal import certainty
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotConverged(Analyzer):
+    """The run stopped while it was still improving.
+
+    ## Why it matters
+    The model could have been better for nothing but more steps, and a comparison with other runs is unfair to it.
+
+    ## What to try
+    Train longer, from the last checkpoint where there is one. Where the loss falls slowly throughout, a higher learning
+    rate saves the time.
+
+    ## When it is wrong
+    When the learning rate has been driven to zero by its schedule: then the schedule ended, and more steps need a new
+    one. The rule stays silent where it sees such a schedule; without a logged rate it cannot.
+
+    ## Source
+    The user's guide: a run has converged when loss, gap and other metrics have all settled.
+    """
+
+    needs = (Need.LEARNING,)
+
+    worth: float = threshold(0.05, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
+    spent: float = threshold(
+        0.05, "learning rate at the end, as a share of its peak, below which the schedule ended", ge=0
+    )
+
+    fires = (
+        Example("cut off half-way", run(train_loss=decay(rate=2), val_loss=decay(floor=0.3, rate=2))),
+        Example("per step, noisy", run(2000, train_loss=decay(rate=1.5, noise=0.1))),
+        Example("a score still rising", run(train_accuracy=line(0.1, 0.8), val_accuracy=line(0.1, 0.7))),
+        Example("12 epochs", run(12, train_loss=decay(rate=2), val_loss=decay(floor=0.3, rate=2))),
+    )
+    quiet = (
+        Example("a plateau", run(train_loss=decay(), val_loss=decay(floor=0.3))),
+        Example("creep in the last 1 %", run(train_loss=decay(rate=5, noise=0.001))),
+        Example(
+            "training falls, validation has settled", run(train_loss=decay(rate=2), val_loss=decay(floor=0.7, rate=9))
+        ),
+        Example("validation has turned", run(train_loss=decay(rate=2), val_loss=valley())),
+        Example("nothing was learned", run(train_loss=flat(2.3))),
+        Example(
+            "the schedule ended",
+            run(train_loss=decay(rate=2), learning_rate=line(0.1, 0.0, 0.0)),
+        ),
+    )
+
+    def check(self, run: RunCurves) -> Iterator[Finding]:
+        """Judge the held-out curve where there is one that can be judged, else the training curve."""
+        role = next(role for role in (*run.held_out, *run.learning) if len(run[role]) >= self.least)
+        progress = measure(run.cost(role), role.measures)
+        gain = progress.gain(0.2)
+        if (
+            progress.fell
+            and progress.beyond_noise(gain)
+            and gain >= self.worth * progress.fall
+            and not self._ended(run)
+        ):
+            yield self._finding(run, role, progress, gain)
+
+    def _ended(self, run: RunCurves) -> bool:
+        """Whether the schedule had driven the learning rate down by the end."""
+        if Role.LEARNING_RATE not in run or not len(run[Role.LEARNING_RATE]):
+            return False
+        rate = run[Role.LEARNING_RATE].values
+        return bool(rate[-1] < self.spent * rate.max())
+
+    def _finding(self, run: RunCurves, role: Role, progress: Progress, gain: float) -> Finding:
+        name, share, end = run.roles[role], gain / progress.fall, role.measures.shown(progress.end)
+        since = int(progress.steps[round(0.8 * (len(progress.steps) - 1))])
+        return self.finding(
+            Severity.WARNING,
+            min(certainty(share, self.worth), progress.certainty(gain)),
+            Span((name,), since, progress.last_step),
+            f"{percent(share)} of the gain in the last fifth",
+            f"{name} was still improving when the run stopped, at {end:.4g}: the last fifth brought {percent(share)} "
+            "of all it gained.",
+            {"gain_of_last_fifth": gain, "share_of_fall": share, "end": end},
+            (
+                f"Train longer, from the last checkpoint: half as many steps again, and look whether {name} settles.",
+                "If the whole curve is shallow, a learning rate two to three times as high saves the wait.",
+            ),
+        )

@@ -1,0 +1,87 @@
+"""The rule `slow_learning`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.examples import Example, decay, flat, line, run
+from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span
+from curve_analyzers.progress import Progress, measure
+from curve_analyzers.remedies import percent, raise_rate
+from curve_analyzers.signal import certainty
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowLearning(Analyzer):
+    """Steady progress, at a rate that would need many times the run's length.
+
+    ## Why it matters
+    A loss that falls along a straight shallow line has not begun to meet any difficulty: each step is simply too
+    small. The same hours would have brought the model several times as far.
+
+    ## What to try
+    Raise the learning rate, threefold to tenfold, until the loss turns jagged, and go back one step. A warm-up lets
+    the higher rate start safely.
+
+    ## When it is wrong
+    When the run was cut short on purpose, or is the long straight tail of a model that was trained before. A loss that
+    can go below zero has no known best value, and the rule stays silent on it.
+
+    ## Source
+    Smith, "Cyclical Learning Rates for Training Neural Networks" (2017): the range test reads the same line.
+    """
+
+    needs = (Need.LEARNING,)
+    explains = ("not_converged", "underfitting")
+
+    least_share: float = threshold(0.02, "share of the way to the best value below which nothing was learned", ge=0)
+    most_share: float = threshold(0.25, "share of the way above which the pace was fair", gt=0, le=1)
+    straight: float = threshold(
+        0.6, "fall of the second half over that of the first, from which the way is straight", gt=0
+    )
+
+    fires = (
+        Example("a straight shallow descent", run(train_loss=line(2.3, 2.0), params={"learning_rate": 1e-5})),
+        Example("per step, noisy", run(2000, train_loss=line(2.3, 2.0, 0.08))),
+        Example("12 epochs", run(12, train_loss=line(1.0, 0.85, 0.003))),
+    )
+    quiet = (
+        Example("the tail of a converged run", run(train_loss=decay())),
+        Example("a straight way that arrives", run(train_loss=line(2.3, 0.3))),
+        Example("nothing was learned", run(train_loss=flat(2.3))),
+        Example("stuck after a first gain", run(train_loss=decay(2.3, 1.9, 20))),
+    )
+
+    def check(self, run: RunCurves) -> Iterator[Finding]:
+        """Judge the first of the curves the run is judged on."""
+        role = run.learning[0]
+        progress = measure(run.cost(role), role.measures)
+        if not (progress.fell and self.least_share <= progress.share < self.most_share):
+            return
+        second = progress.gain(0.5)
+        first = float(progress.levels[0]) - progress.end - second
+        if second >= self.straight * first and progress.beyond_noise(second):
+            yield self._finding(run, role, progress, second)
+
+    def _finding(self, run: RunCurves, role: Role, progress: Progress, second: float) -> Finding:
+        name = run.roles[role]
+        start, end = role.measures.shown(progress.start), role.measures.shown(progress.end)
+        lengths = (progress.end - progress.perfect) / (2 * second)
+        return self.finding(
+            Severity.WARNING,
+            min(certainty(self.most_share, progress.share), progress.certainty(second)),
+            Span((name,), int(progress.curve.steps[0]), progress.last_step),
+            f"only {percent(progress.share)} of the way",
+            f"{name} moved along a straight line from {start:.4g} to {end:.4g}, {percent(progress.share)} of the way "
+            f"to the best value there can be. At this pace the rest takes about {lengths:.0f} more runs as long "
+            "as this one.",
+            {"start": start, "end": end, "share_of_way": progress.share, "more_runs_needed": lengths},
+            (
+                raise_rate(run),
+                "Let the rate warm up over the first 1 to 5 % of the steps, so that the higher rate starts safely.",
+                "Scale the inputs; try an adaptive optimizer such as Adam.",
+                "Only then train longer.",
+            ),
+        )

@@ -1,0 +1,1 @@
+"""Whether the optimisation held."""

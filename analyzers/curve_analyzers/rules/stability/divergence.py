@@ -1,0 +1,107 @@
+"""The rule `divergence`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.examples import Example, decay, flat, growth, line, run, step, valley
+from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span
+from curve_analyzers.progress import Progress, measure
+from curve_analyzers.remedies import fall_or_rise, lower_rate
+from curve_analyzers.signal import certainty
+
+
+@dataclass(frozen=True, kw_only=True)
+class Divergence(Analyzer):
+    """The training loss went up and stayed up.
+
+    ## Why it matters
+    The optimisation lost what it had learned. Whatever else the curves show from there on (a gap, a jagged line, an
+    accuracy at chance) follows from it.
+
+    ## What to try
+    Lower the learning rate: to a third, then to a tenth. Warm it up, clip the gradient norm, and go back to the
+    checkpoint before the rise.
+
+    ## When it is wrong
+    When the objective itself changes during the run (a loss weight that is ramped up, a curriculum that gets harder),
+    and where a loss need not fall, as in adversarial training.
+
+    ## Source
+    Goodfellow, Bengio and Courville, "Deep Learning" (2016), chapter 8: too large a step raises the cost.
+    """
+
+    needs = (Need.LEARNING,)
+    explains = (
+        "fit",
+        "progress",
+        "oscillation",
+        "loss_spikes",
+        "non_finite",
+        "loss_metric_disagreement",
+        "class_imbalance",
+    )
+
+    rise: float = threshold(0.5, "climb above the lowest loss, as a share of the fall to it", gt=0)
+    own: float = threshold(0.2, "the same as a share of the loss at the start, where it hardly fell at all", gt=0)
+    quick: float = threshold(0.1, "share of the climb that marks where it began", gt=0, lt=1)
+
+    fires = (
+        Example("growth without bound", run(train_loss=growth(2.3, 1e30), val_loss=growth(2.4, 1e30))),
+        Example("it learned, then it blew up", run(train_loss=step(0.5, 8.0, 0.7), params={"lr": 0.5})),
+        Example("both curves turn", run(train_loss=valley(end=2.0), val_loss=valley(end=2.2))),
+        Example(
+            "a collapse after a ramped rate", run(train_loss=valley(turn=0.5, end=2.3), learning_rate=line(0, 1, 0))
+        ),
+        Example("a reward that is lost", run(reward=valley(10.0, 200.0, end=20.0, noise=3.0))),
+        Example("per step, noisy", run(2000, train_loss=valley(end=2.0, noise=0.1))),
+        Example("12 epochs", run(12, train_loss=valley(end=2.0))),
+    )
+    quiet = (
+        Example("overfitting: training falls", run(train_loss=decay(), val_loss=valley())),
+        Example("a spike that recovers", run(train_loss=decay().bumped({0.5: 5.0}))),
+        Example("a spike at the end", run(train_loss=decay().bumped({1.0: 5.0}))),
+        Example("noise", run(train_loss=decay(noise=0.2))),
+        Example("flat", run(train_loss=flat(1.0))),
+        Example("a small rise at the end", run(train_loss=valley(turn=0.8, end=0.8))),
+    )
+
+    def check(self, run: RunCurves) -> Iterator[Finding]:
+        """Judge every curve the run is judged on in training; the worst speaks for the run."""
+        for role in run.learning:
+            if len(run[role]) < self.least:
+                continue
+            progress = measure(run.cost(role), role.measures)
+            scale = max(self.rise * progress.fall, self.own * abs(progress.start))
+            if progress.rose and progress.rise >= scale:
+                yield self._finding(run, role, progress, scale)
+
+    def _finding(self, run: RunCurves, role: Role, progress: Progress, scale: float) -> Finding:
+        name, since = run.roles[role], self._since(progress)
+        best, end = role.measures.shown(progress.best_value), role.measures.shown(progress.end)
+        change = fall_or_rise(best, end)
+        way = "fell" if role.measures.shown(1.0) < 0 else "rose"
+        return self.finding(
+            Severity.CRITICAL,
+            min(certainty(progress.rise, scale), progress.certainty(progress.rise)),
+            Span((name,), since, progress.last_step),
+            f"{change} since step {since}",
+            f"{name} reached {best:.4g} at step {progress.best_step}, {way} from step {since} on "
+            f"and ended at {end:.4g}.",
+            {"best_step": progress.best_step, "best": best, "end": end, "since_step": since},
+            (
+                lower_rate(run),
+                "Warm the rate up over the first 1 to 5 % of the steps.",
+                "Clip the gradient norm (1.0 is a usual start), and go back to the checkpoint before the rise.",
+                "Look at the batch where it began: one wrong input or label can be enough.",
+            ),
+        )
+
+    def _since(self, progress: Progress) -> int:
+        """The last step at which the curve had not yet climbed noticeably."""
+        low = np.flatnonzero(progress.levels <= progress.best + self.quick * progress.rise)
+        return int(progress.steps[low[-1]])

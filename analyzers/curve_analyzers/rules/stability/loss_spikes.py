@@ -1,0 +1,132 @@
+"""The rule `loss_spikes`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.examples import Example, decay, flat, run, sawtooth, step
+from curve_analyzers.model import Finding, Floats, Ints, Role, RunCurves, Severity, Span
+from curve_analyzers.progress import measure
+from curve_analyzers.remedies import lower_rate
+from curve_analyzers.signal import certainty, running_median, spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSpikes(Analyzer):
+    """Isolated jumps of the loss that recover.
+
+    ## Why it matters
+    Each jump is a step that threw the model off, and the steps after it went into coming back. Spikes are often the
+    first sign of a run that will diverge.
+
+    ## What to try
+    Clip the gradient norm, lower the learning rate a little, warm it up for longer. Where spikes come back at an even
+    distance, look at the batch they fall on: one bad part of the data is read once an epoch.
+
+    ## When it is wrong
+    When single hard batches are expected (very long sequences, rare classes) and the loss is logged for each of them.
+
+    ## Source
+    Chowdhery et al., "PaLM" (2022), section 5.1: spikes in spite of clipping, and skipping the batches around them.
+    """
+
+    needs = (Need.LEARNING,)
+    least = 12
+
+    height: float = threshold(8.0, "height over the curve's own noise, in standard deviations", gt=0)
+    even: float = threshold(3.0, "height over what nine in ten points stay within, as a factor", gt=1)
+    one_sided: float = threshold(2.0, "height over the deepest drop, as a factor: noise goes both ways", gt=1)
+    share: float = threshold(0.1, "height as a share of the fall of the curve", gt=0)
+    level: float = threshold(0.05, "height as a share of the loss around it", gt=0)
+    longest: float = threshold(0.05, "share of the run within which a jump must have recovered", gt=0, lt=1)
+    several: float = threshold(2, "spikes from which it is a warning; fewer are told as information", ge=1)
+
+    fires = (
+        Example("3 spikes in 60 epochs", run(train_loss=decay().bumped({0.3: 1.5, 0.5: 2.0, 0.8: 1.2}))),
+        Example(
+            "per step, noisy",
+            run(2000, train_loss=decay(noise=0.05).bumped({0.3: 3.0, 0.55: 4.0, 0.7: 3.0, 0.9: 3.5}, width=0.002)),
+        ),
+        Example("once an epoch", run(400, train_loss=decay().bumped({k / 8: 1.5 for k in range(1, 8)}, width=0.003))),
+    )
+    quiet = (
+        Example("heavy but even noise", run(600, train_loss=decay(noise=0.15).noisy(0.15, heavy=True))),
+        Example("a constant curve with a bump of 1e-6", run(train_loss=flat(1.0, 0.0).bumped({0.5: 1e-6}))),
+        Example("a smooth run", run(train_loss=decay())),
+        Example("a jump that stays", run(train_loss=step(0.5, 3.0, 0.6))),
+        Example("a saw-tooth: oscillation", run(train_loss=sawtooth(decay(), 0.3))),
+    )
+
+    def check(self, run: RunCurves) -> Iterator[Finding]:
+        """Judge the first of the curves the run is judged on."""
+        role = run.learning[0]
+        curve = run.cost(role)
+        width = min(2 * max(2, round(self.longest * len(curve))) + 1, 101)
+        usual = running_median(curve.values, width)
+        over = (curve.values - usual)[width // 2 :]  # at the start the median runs ahead of the first fall
+        limit = self._limit(over, usual[width // 2 :], measure(curve, role.measures).fall)
+        peaks, heights = _peaks(over, limit, longest=width // 2)
+        if len(peaks):
+            yield self._finding(run, role, peaks + width // 2, heights / limit[peaks])
+
+    def _limit(self, over: Floats, usual: Floats, fall: float) -> Floats:
+        """(n,) the height from which a point stands out, from the noise, its tails, and the fall of the curve."""
+        noise = max(
+            self.height * spread(over),
+            self.even * float(np.quantile(np.abs(over), 0.9)),
+            self.one_sided * float(-over.min()),
+        )
+        return np.maximum(max(noise, self.share * fall), self.level * np.abs(usual))
+
+    def _finding(self, run: RunCurves, role: Role, peaks: Ints, excess: Floats) -> Finding:
+        curve = run.cost(role)
+        steps = curve.steps[peaks]
+        period = _even_distance(steps)
+        count = len(peaks)
+        values = [role.measures.shown(float(curve.values[peak])) for peak in peaks]
+        highest = role.measures.shown(float(curve.values[peaks].max()))
+        again = f", one every {period} steps" if period else ""
+        where = ", ".join(map(str, steps[:5])) + (", ..." if count > 5 else "")  # noqa: PLR2004 - five fit a line
+        noun = "spike" if count == 1 else "spikes"
+        return self.finding(
+            Severity.WARNING if count >= self.several else Severity.INFO,
+            max(certainty(float(each), 1.0) for each in excess),
+            Span((curve.name,), int(steps[0]), int(steps[-1])),
+            f"{count} {noun}, first at step {steps[0]}",
+            f"{curve.name} shows {count} {noun} that recovered (step {where}), the largest to {highest:.4g}{again}.",
+            {"count": count, "steps": where, "highest": max(values, key=abs), "period": period},
+            (
+                "Clip the gradient norm (1.0 is a usual start).",
+                lower_rate(run),
+                "Look at the batches at these steps"
+                + (
+                    f": they come back every {period} steps, as one part of the data does once an epoch."
+                    if period
+                    else "."
+                ),
+            ),
+        )
+
+
+def _peaks(over: Floats, limit: Floats, longest: int) -> tuple[Ints, Floats]:
+    """The highest point of each jump that begins and ends within `longest` points, and its height."""
+    high = np.r_[False, over > limit, False]
+    edges = np.flatnonzero(high[1:] != high[:-1])
+    starts, ends = edges[::2], edges[1::2]
+    recovered = (ends - starts <= longest) & (ends < len(over))
+    peaks = [
+        start + int(over[start:end].argmax()) for start, end in zip(starts[recovered], ends[recovered], strict=True)
+    ]
+    return np.asarray(peaks, np.int64), over[peaks] if peaks else np.empty(0)
+
+
+def _even_distance(steps: Ints) -> int | None:
+    """The distance of the spikes where it is the same for all, at least three of them."""
+    apart = np.diff(steps)
+    if len(apart) < 2 or np.ptp(apart) > 0.1 * apart.mean():  # noqa: PLR2004 - two distances, three spikes
+        return None
+    return int(np.median(apart))

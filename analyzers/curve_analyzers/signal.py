@@ -1,0 +1,87 @@
+"""Arrays in, numbers out: noise, level, roughness. Robust, for 6 points and for a million."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import median_filter
+from scipy.special import ndtr
+
+from curve_analyzers.model import Floats, Ints
+
+__all__ = ["NORMAL_MAD", "bins", "certainty", "noise", "periodicity", "running_median", "spread"]
+
+NORMAL_MAD = 1.4826  # a normal distribution's standard deviation over its median absolute deviation
+
+
+def noise(values: Floats) -> float:
+    """Standard deviation of the point-to-point noise of a curve, whatever its trend.
+
+    From second differences, which a smooth trend hardly touches, by their median size, which steps and spikes hardly
+    touch: the pseudo-residuals of Gasser, Sroka and Jennen-Steinmetz (Biometrika 73, 1986) made robust.
+
+    Args:
+        values: (n,) finite.
+
+    Returns:
+        The standard deviation in the unit of the values; 0.0 for fewer than 3 points.
+    """
+    if len(values) < 3:  # noqa: PLR2004 - a second difference takes three
+        return 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        second = np.abs(values[:-2] - 2 * values[1:-1] + values[2:])
+    return float(NORMAL_MAD * np.median(second) / np.sqrt(6.0))
+
+
+def spread(values: Floats) -> float:
+    """Robust standard deviation, by the median absolute deviation; 0.0 for an empty array."""
+    return float(NORMAL_MAD * np.median(np.abs(values - np.median(values)))) if len(values) else 0.0
+
+
+def bins(values: Floats, most: int) -> tuple[Floats, Ints]:
+    """Reduce a curve to the medians of at most `most` stretches of even length.
+
+    Returns:
+        The medians, shape (m,), and the index at which each stretch begins, with the end after them, shape (m + 1,).
+    """
+    count = min(len(values), most)
+    edges = np.linspace(0, len(values), count + 1).round().astype(np.int64)
+    if count == len(values):
+        return values, edges
+    longest = int(np.diff(edges).max())
+    index = np.minimum(edges[:-1, None] + np.arange(longest), edges[1:, None] - 1)
+    stretches = np.where(edges[:-1, None] + np.arange(longest) < edges[1:, None], values[index], np.nan)
+    return np.nanmedian(stretches, axis=1), edges
+
+
+def running_median(values: Floats, width: int) -> Floats:
+    """Centred running median, shape (n,), the ends continued by their mirror image; `width` is odd."""
+    return np.asarray(median_filter(values, size=width, mode="reflect"), np.float64)
+
+
+def periodicity(values: Floats, cycles: int = 4) -> tuple[float, float]:
+    """Whether one period stands out of even noise: Fisher's g test (Proc. R. Soc. A 125, 1929).
+
+    Args:
+        values: (n,) finite, without trend.
+        cycles: How often a period must repeat at least; what is slower is a drift.
+
+    Returns:
+        The chance that white noise shows a peak as high, and the period in points (inf where nothing moves).
+    """
+    power = np.abs(np.fft.rfft(values - values.mean()))[cycles:] ** 2
+    total = power.sum()
+    if len(power) < 2 or not np.isfinite(total) or total <= 0:  # noqa: PLR2004 - one peak stands out of nothing
+        return 1.0, float("inf")
+    peak = int(power.argmax())
+    chance = len(power) * (1 - power[peak] / total) ** (len(power) - 1)
+    return float(min(chance, 1.0)), len(values) / (peak + cycles)
+
+
+def certainty(size: float, limit: float) -> float:
+    """How sure a finding is whose effect is `size` where `limit` is just enough: 0.5 at the limit, 0.98 at twice it.
+
+    The normal distribution of an effect that is measured with an error of half the limit.
+    """
+    if not limit > 0:
+        return 1.0 if size > 0 else 0.5
+    return float(ndtr(2.0 * (min(size / limit, 1e6) - 1.0)))

@@ -1,0 +1,46 @@
+"""What the Python API gives back: a report, with the views people want in a notebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from curve_analyzers.model import Finding, Report
+
+__all__ = ["Diagnosis"]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The diagnosis of a run.
+
+    Attributes:
+        report: All of it.
+    """
+
+    report: Report
+
+    @property
+    def verdict(self) -> str:
+        """The root cause's rule, `healthy` or `insufficient_data`."""
+        return self.report.verdict
+
+    @property
+    def status(self) -> str:
+        """`critical`, `warning`, `healthy` or `insufficient_data`."""
+        return self.report.status
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Causes first, each followed by its consequences."""
+        return self.report.findings
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each finding: rule, severity, confidence, first and last step, message, cause."""
+        columns = ["rule", "severity", "confidence", "first_step", "last_step", "message", "consequence_of"]
+        rows = [
+            (f.rule, f.severity.word, f.confidence, f.span.first_step, f.span.last_step, f.message, f.consequence_of)
+            for f in self.findings
+        ]
+        return pd.DataFrame(rows, columns=columns)

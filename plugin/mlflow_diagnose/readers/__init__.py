@@ -1,0 +1,56 @@
+"""Where curves come from: one small interface, one function that finds the reader for a place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from curve_analyzers.model import RawRun
+
+__all__ = ["Reader", "open_source"]
+
+
+class Reader(Protocol):
+    """Reads the runs of one place."""
+
+    @property
+    def source(self) -> str:
+        """The kind of place, as it stands in reports: `mlflow` or `tensorboard`."""
+
+    def run_ids(self) -> Iterable[str]:
+        """What names each run there is.
+
+        Raises:
+            BadInputError: The place is no such store.
+            ReadError: It could not be read.
+        """
+
+    def read(self, run_id: str) -> RawRun:
+        """One run, as it was logged.
+
+        Raises:
+            RunNotFoundError: The place has no such run.
+            BadInputError: The place is no such store.
+            ReadError: The run could not be read.
+        """
+
+
+def open_source(tracking_uri: str | None = None, *, logdir: str | os.PathLike[str] | None = None) -> Reader:
+    """The reader for a place; nothing is opened before the first read.
+
+    Args:
+        tracking_uri: An MLflow tracking URI; None for the one MLflow itself would use (`MLFLOW_TRACKING_URI`, else
+            the store in the working directory).
+        logdir: A TensorBoard logdir to read instead.
+    """
+    # Either reader takes seconds to import, and a command needs one of them at most.
+    if logdir is not None:
+        from mlflow_diagnose.readers.tensorboard import TensorBoardReader  # noqa: PLC0415 - see above
+
+        return TensorBoardReader(logdir)
+    from mlflow_diagnose.readers.mlflow import MlflowReader  # noqa: PLC0415 - see above
+
+    return MlflowReader(tracking_uri)

@@ -1,0 +1,196 @@
+"""Logdirs: which event files under a directory make up which run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from mlflow_diagnose.readers.event_files import EventFile, read_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from mlflow_diagnose.readers.event_files import Points
+
+    Folders = Mapping[PurePosixPath, tuple["LogFile", ...]]
+
+__all__ = ["LogFile", "Part", "competing_processes", "find_runs"]
+
+TRAIN = frozenset({"train", "training", "learn"})
+HELD_OUT = frozenset({"validation", "val", "valid", "eval", "dev", "test", "testing"})
+
+# events.out.tfevents.<seconds>.<host>.<pid>.<n><suffix>; a host may have dots, old writers leave out pid and n.
+TIMED = re.compile(r"tfevents\.(?P<time>\d+)\.(?P<rest>.+)$")
+PROCESS = re.compile(r"(?P<host>.+)\.(?P<pid>\d+)\.\d+(?:\D.*)?$")
+
+# What `add_hparams` calls the directory of its file: the time, as Python prints it.
+TIME_STAMP = re.compile(r"\d{9,}(\.\d+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """An event file.
+
+    Attributes:
+        path: Where it is.
+        time: Seconds since 1970 from its name; None where the name tells none.
+        process: `<host>.<pid>` from its name, or what the name has in their place.
+    """
+
+    path: Path
+    time: int | None
+    process: str
+
+    @classmethod
+    def at(cls, path: Path) -> LogFile:
+        """The event file at a path."""
+        if not (timed := TIMED.search(path.name)):
+            return cls(path, None, path.name.rpartition("tfevents")[2].strip(".") or path.name)
+        process = PROCESS.match(timed["rest"])
+        return cls(path, int(timed["time"]), f"{process['host']}.{process['pid']}" if process else timed["rest"])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A directory of event files and its place in a run.
+
+    A curve is named `<prefix><tag><suffix>` in its run.
+
+    Attributes:
+        files: The event files in it.
+        prefix: `validation/` for the validation half of a run.
+        suffix: `/train` for what `add_scalars` wrote of a tag under the name `train`.
+        params_only: Whether it holds hyper-parameters and no curve, as `add_hparams` leaves it.
+    """
+
+    files: tuple[LogFile, ...]
+    prefix: str = ""
+    suffix: str = ""
+    params_only: bool = False
+
+    def of(self, process: str) -> Part:
+        """The files that one process wrote."""
+        return replace(self, files=tuple(file for file in self.files if file.process == process))
+
+
+def find_runs(logdir: Path) -> dict[str, tuple[Part, ...]]:
+    """The parts of every run under a logdir by the run's directory, `.` for the logdir itself.
+
+    A directory of event files is a run. Three kinds of sub-directory belong to the run of their parent: the halves
+    of a split (`train`, `validation`), and what torch's `add_scalars` and `add_hparams` write beside its files.
+    """
+    folders = _event_folders(logdir)
+    names: defaultdict[PurePosixPath, set[str]] = defaultdict(set)
+    for folder in folders:
+        names[folder.parent].add(folder.name.lower())
+    members: defaultdict[PurePosixPath, dict[PurePosixPath, Part]] = defaultdict(dict)
+    for folder in folders:
+        if not folder.name:
+            continue
+        if part := _half(folder, folders, names[folder.parent]) or _beside(folder, folders):
+            members[folder.parent][folder] = part
+    joined = {folder for parts in members.values() for folder in parts}
+
+    def parts_of(folder: PurePosixPath, prefix: str) -> Iterator[Part]:
+        for member, part in members[folder].items():
+            yield replace(part, prefix=prefix + part.prefix)
+            yield from parts_of(member, prefix + part.prefix)
+
+    runs = {}
+    for folder in sorted((folders.keys() | set(members)) - joined):
+        own = (Part(folders[folder]),) if folder in folders else ()
+        runs[str(folder)] = (*own, *parts_of(folder, ""))
+    return runs
+
+
+def competing_processes(parts: Sequence[Part]) -> list[str]:
+    """The processes that wrote the files of a run, where they are runs of their own; empty where they are one run.
+
+    They are where two of them wrote a tag at the same time over the same steps. One after the other they are a
+    resumed run, or the evaluations of one; with different tags they share a run's work.
+    """
+    if not any(len({file.process for file in part.files}) > 1 for part in parts):
+        return []
+    for part in parts:
+        written: defaultdict[str, list[tuple[str, Points]]] = defaultdict(list)
+        for file in part.files:
+            for tag, points in read_events(file.path).points.items():
+                written[tag].append((file.process, points))
+        if any(
+            process != other_process and _overlap(points, other)
+            for pieces in written.values()
+            for (process, points), (other_process, other) in combinations(pieces, 2)
+        ):
+            return sorted({file.process for each in parts for file in each.files})
+    return []
+
+
+def _event_folders(logdir: Path) -> Folders:
+    """The directories that hold event files, by their names under the logdir, in order.
+
+    Links are followed; a directory reached twice is taken once, under its own name where it has one here.
+    """
+    found = {}
+    seen: set[tuple[int, int]] = set()
+    waiting = [logdir]
+    for start in waiting:
+        for name, subfolders, files in os.walk(start):
+            folder, status = Path(name), Path(name).stat()
+            if (status.st_dev, status.st_ino) in seen:
+                subfolders.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            waiting += sorted(path for each in subfolders if (path := folder / each).is_symlink())
+            paths = sorted(folder / each for each in files if "tfevents" in each)
+            logs = tuple(LogFile.at(path) for path in paths if path.suffix != ".profile-empty" and path.is_file())
+            if logs:
+                found[PurePosixPath(folder.relative_to(logdir))] = logs
+    return dict(sorted(found.items()))
+
+
+def _half(folder: PurePosixPath, folders: Folders, siblings: AbstractSet[str]) -> Part | None:
+    """The folder as the training or held-out half of its parent's run; None where it is neither.
+
+    A half has a counterpart: a lone `train` is a run that somebody called so.
+    """
+    if folder.name.lower() not in TRAIN | HELD_OUT:
+        return None
+    if siblings & HELD_OUT and (siblings & TRAIN or folder.parent in folders):
+        return Part(folders[folder], prefix=f"{folder.name}/")
+    return None
+
+
+def _beside(folder: PurePosixPath, folders: Folders) -> Part | None:
+    """The folder as what `add_hparams` or `add_scalars` wrote beside its parent's files; None where it is neither."""
+    if folder.parent not in folders:
+        return None
+    files = folders[folder]
+    if TIME_STAMP.match(folder.name):
+        events = [read_events(file.path) for file in files]
+        return Part(files, params_only=True) if _only_hparams(events) else None
+    if "_" in folder.name:
+        tags = {tag for file in files for tag in read_events(file.path).points}
+        # The directory of `add_scalars("a/b", {"c": ...})` is `a_b_c`, and the only tag in it `a/b`.
+        stem = f"{tags.copy().pop().replace('/', '_')}_" if len(tags) == 1 else ""
+        if stem and folder.name.startswith(stem) and folder.name != stem:
+            return Part(files, suffix=f"/{folder.name.removeprefix(stem)}")
+    return None
+
+
+def _only_hparams(events: Sequence[EventFile]) -> bool:
+    """Whether files hold hyper-parameters and, of each metric, the one value that `add_hparams` takes."""
+    counts = [len(points) for each in events for points in each.points.values()]
+    return any(each.hparams for each in events) and max(counts, default=1) == 1
+
+
+def _overlap(one: Points, other: Points) -> bool:
+    """Whether two series share a stretch of time and a stretch of steps."""
+    start, end = (max(one.wall_times.min(), other.wall_times.min()), min(one.wall_times.max(), other.wall_times.max()))
+    first, last = (max(one.steps.min(), other.steps.min()), min(one.steps.max(), other.steps.max()))
+    return bool(start < end and first <= last)

@@ -1,0 +1,278 @@
+"""MLflow tracking stores: opening one without harm or noise, and reading its runs through MLflow's own client."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import mlflow
+import numpy as np
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from mlflow.entities import LifecycleStage
+from mlflow.exceptions import MlflowException
+from mlflow.store.db.db_types import DATABASE_ENGINES
+from mlflow.store.db.utils import create_sqlalchemy_engine
+from sqlalchemy.engine import make_url
+
+from curve_analyzers.model import RawCurve, RawRun
+from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError, WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+    from mlflow.store.entities import PagedList
+
+__all__ = ["MlflowReader", "TrackingStore", "plain"]
+
+Item = TypeVar("Item")
+
+# MLflow by itself retries a dead server for minutes. A user who set one of these keeps it.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+CHATTY = ("mlflow", "alembic", "sqlalchemy", "urllib3")
+LONGEST_REASON = 300
+
+
+class MlflowReader:
+    """Reads runs, also deleted ones, with one call for each metric.
+
+    Args:
+        tracking_uri: None for the one MLflow itself would use.
+    """
+
+    source = "mlflow"
+
+    def __init__(self, tracking_uri: str | None = None) -> None:
+        self.store = TrackingStore(tracking_uri)
+
+    def run_ids(self) -> list[str]:
+        """Every run that is not deleted, the newest of each experiment first.
+
+        Raises:
+            BadInputError: There is no store at the tracking URI.
+            ReadError: It could not be read.
+        """
+        with self.store.asking("its runs could not be listed", ReadError) as client:
+            experiments = [each.experiment_id for each in _pages(lambda at: client.search_experiments(page_token=at))]
+            runs = _pages(lambda at: client.search_runs(experiments, page_token=at)) if experiments else []
+            return [run.info.run_id for run in runs]
+
+    def read(self, run_id: str) -> RawRun:
+        """One run, its points in the order MLflow gives them (of time), its tags without MLflow's and ours.
+
+        Raises:
+            RunNotFoundError: The store has no such run.
+            BadInputError: There is no store at the tracking URI.
+            ReadError: The run could not be read.
+        """
+        run = self.store.run(run_id, ReadError)
+        with self.store.asking(f"the metrics of run {run_id} could not be read", ReadError) as client:
+            curves = [_curve(name, client.get_metric_history(run_id, name)) for name in sorted(run.data.metrics)]
+        tags = {key: text for key, text in run.data.tags.items() if not key.startswith(("mlflow.", "diagnose."))}
+        notes = ("the run is deleted in MLflow, so nothing can be written to it",) if _is_deleted(run) else ()
+        return RawRun(
+            source=self.source,
+            run_id=run_id,
+            name=run.info.run_name or run_id,
+            curves=curves,
+            params=dict(run.data.params),
+            tags=tags,
+            status=run.info.status,
+            notes=notes,
+        )
+
+
+class TrackingStore:
+    """An MLflow tracking store, opened on first use.
+
+    Args:
+        uri: Its tracking URI; None for the one MLflow itself would use.
+
+    Attributes:
+        uri: The tracking URI asked.
+        shown: The same as messages show it, without user, password and query.
+    """
+
+    def __init__(self, uri: str | None = None) -> None:
+        self.uri = uri or mlflow.get_tracking_uri()
+        self.shown = _without_secrets(self.uri).partition("?")[0]
+
+    def run(self, run_id: str, error: type[DiagnoseError]) -> Run:
+        """A run with its params, tags and latest metrics.
+
+        Raises:
+            RunNotFoundError: The store has no such run.
+            BadInputError: There is no store at the tracking URI.
+            DiagnoseError: Of the class `error`, where the store does not answer or refuses.
+        """
+        with self.asking(f"run {run_id} could not be read", error) as client:
+            try:
+                return client.get_run(run_id)
+            except MlflowException as caught:
+                # The second is what an id that no run can have gives: `../x`.
+                if caught.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    raise
+                raise RunNotFoundError(f"MLflow at {self.shown} has no run {run_id!r}") from caught
+
+    def writable_run(self, run_id: str) -> Run:
+        """A run to which something is to be written.
+
+        Raises:
+            RunNotFoundError: The store has no such run.
+            BadInputError: There is no store at the tracking URI.
+            WriteError: The run is deleted, or the store does not answer.
+        """
+        run = self.run(run_id, WriteError)
+        if _is_deleted(run):
+            raise WriteError(
+                f"run {run_id} is deleted, and nothing can be written to it; `mlflow runs restore --run-id {run_id}` "
+                "brings it back"
+            )
+        return run
+
+    @contextmanager
+    def asking(self, failure: str, error: type[DiagnoseError]) -> Iterator[MlflowClient]:
+        """MLflow's client, kept quiet and from waiting for minutes; all that it raises becomes one clear line.
+
+        Args:
+            failure: What failed if something does, `run 1f could not be read`.
+            error: The class to raise then.
+        """
+        with quiet():
+            try:
+                yield self._client
+            except DiagnoseError:
+                raise
+            except Exception as caught:  # each store behind MLflow raises what its own library does
+                raise error(f"MLflow at {self.shown}: {failure}: {_reason(caught)}") from caught
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        scheme = urlsplit(self.uri).scheme.partition("+")[0]
+        if scheme in DATABASE_ENGINES:
+            self._check_database()
+        elif scheme == "file" or (not scheme and not self.uri.startswith("databricks")):
+            self._check_exists(Path(url2pathname(urlsplit(self.uri).path)))
+        try:
+            return mlflow.MlflowClient(self.uri)
+        except Exception as caught:
+            if "MLFLOW_ALLOW_FILE_STORE" in str(caught):
+                raise BadInputError(
+                    f"{self.shown} is a file store, which MLflow {mlflow.__version__} opens only where "
+                    "MLFLOW_ALLOW_FILE_STORE=true is set"
+                ) from caught
+            raise BadInputError(
+                f"{self.shown!r} is no tracking URI that MLflow can open; "
+                "it looks like sqlite:///mlflow.db or http://localhost:5000"
+            ) from caught
+
+    def _check_database(self) -> None:
+        """Keep MLflow from what it does to a database on opening: create it, fill it, or migrate it in place."""
+        url = make_url(self.uri)
+        if url.get_backend_name() == "sqlite":
+            if url.database in {None, "", ":memory:"}:
+                raise BadInputError(f"{self.shown} names no file; a store in a file is sqlite:///mlflow.db")
+            self._check_exists(Path(urlsplit(url.database).path if "uri" in url.query else url.database))
+        engine = create_sqlalchemy_engine(self.uri)  # type: ignore[no-untyped-call] # MLflow left it untyped
+        try:
+            with engine.connect() as connection:
+                found = MigrationContext.configure(connection).get_current_revision()
+        except Exception as caught:
+            if "file is not a database" in str(caught):
+                raise BadInputError(f"{self.shown} is no SQLite database") from caught
+            raise
+        finally:
+            engine.dispose()
+        migrations = Path(mlflow.__file__).parent / "store" / "db_migrations"
+        wanted = ScriptDirectory(str(migrations)).get_current_head()
+        if found is None:
+            raise BadInputError(f"{self.shown} is a database, and not one of MLflow's")
+        if found != wanted:
+            raise ReadError(
+                f"{self.shown} was made by another version of MLflow (schema {found}; MLflow {mlflow.__version__} "
+                f"has {wanted}): use that version, or make a backup and run `mlflow db upgrade`"
+            )
+
+    def _check_exists(self, path: Path) -> None:
+        if not path.exists():
+            raise BadInputError(
+                f"there is no MLflow store at {path.absolute()}: name one with --tracking-uri or MLFLOW_TRACKING_URI"
+            )
+
+
+def plain(text: str) -> str:
+    """Untrusted text on one line, without control characters, which a terminal or a page might obey."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _is_deleted(run: Run) -> bool:
+    return bool(run.info.lifecycle_stage == LifecycleStage.DELETED)
+
+
+def _curve(name: str, points: list[Metric]) -> RawCurve:
+    return RawCurve(
+        name,
+        steps=np.array([point.step for point in points], np.int64),
+        values=np.array([point.value for point in points], np.float64),
+        wall_times=np.array([point.timestamp for point in points], np.float64) / 1000,
+    )
+
+
+def _pages(search: Callable[[str | None], PagedList[Item]]) -> Iterator[Item]:
+    page = search(None)
+    yield from page
+    while page.token:
+        page = search(page.token)
+        yield from page
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No log line, no warning and no endless retry of MLflow's for as long as this lasts, in this process alone."""
+    levels = {name: logging.getLogger(name).level for name in CHATTY}
+    ours = {name: value for name, value in SETTINGS.items() if name not in os.environ}
+    os.environ.update(ours)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, on one line, without the layers and the credentials that come with it."""
+    text = str(error)
+    if "ConnectionPool(" in text:
+        if "timed out" in text:
+            return "no answer in time"
+        if refused := re.search(r"too many (\d+) error responses", text):
+            return f"the server answers with HTTP status {refused[1]}; its log says why"
+        if system := re.search(r"\[Errno -?\d+\] ([^'\"()\\]+)", text):
+            return system[1]
+    lines = text.strip().splitlines() or [type(error).__name__]
+    return plain(_without_secrets(lines[0]))[:LONGEST_REASON]
+
+
+def _without_secrets(text: str) -> str:
+    # Up to the last @ there is: a database's password may hold a slash.
+    return re.sub(r"(?<=://)(?!/)\S*@", "", text)

@@ -1,0 +1,138 @@
+"""TensorBoard logdirs: the runs in them, read-only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from curve_analyzers.model import RawCurve, RawRun
+from mlflow_diagnose.errors import BadInputError, RunNotFoundError
+from mlflow_diagnose.readers.event_files import Points, read_events, read_hparams
+from mlflow_diagnose.readers.logdir import competing_processes, find_runs
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from mlflow_diagnose.readers.event_files import EventFile
+    from mlflow_diagnose.readers.logdir import LogFile, Part
+
+__all__ = ["TensorBoardReader"]
+
+
+class TensorBoardReader:
+    """Reads the runs under a TensorBoard logdir, without writing to it.
+
+    A run is named as TensorBoard names it, by its directory under the logdir, `.` for the logdir itself; where several
+    processes wrote runs into one directory, `<directory>#<host>.<pid>`. The halves of a run in sub-directories are one
+    run, with curves named `<sub-directory>/<tag>`.
+    """
+
+    source = "tensorboard"
+
+    def __init__(self, logdir: str | os.PathLike[str]) -> None:
+        self.logdir = Path(logdir)
+        self._split: dict[str, dict[str, tuple[Part, ...]]] = {}
+
+    def run_ids(self) -> list[str]:
+        """The names of the runs, in order of their directories.
+
+        Raises:
+            BadInputError: The logdir does not exist, is a file, or holds no event file.
+        """
+        return [run_id for folder in self._folders for run_id in self._runs_in(folder)]
+
+    def read(self, run_id: str) -> RawRun:
+        """One run: the points of its curves in the order they were written, its hyper-parameters as params.
+
+        The notes have a line for each file of which something was lost.
+
+        Raises:
+            RunNotFoundError: The logdir holds no such run.
+            BadInputError: The logdir does not exist, is a file, or holds no event file.
+        """
+        folder = run_id if run_id in self._folders else run_id.rpartition("#")[0]
+        runs = self._runs_in(folder) if folder in self._folders else {}
+        if run_id not in runs:
+            known = next(iter(self._folders))
+            raise RunNotFoundError(
+                f"no run {run_id!r} under {self.logdir}; a run is named as in {known!r}, its directory"
+            )
+        curves: dict[str, RawCurve] = {}
+        params: dict[str, str] = {}
+        notes: list[str] = []
+        for part in runs[run_id]:
+            files = _in_order(part.files)
+            for file, events in files:
+                notes += self._take_params(file, events, params)
+            joined = {} if part.params_only else _joined(events for _, events in files)
+            for tag, points in joined.items():
+                name = f"{part.prefix}{tag}{part.suffix}"
+                if name in curves:
+                    notes.append(f"two curves are called {name!r}; the second was left out")
+                else:
+                    curves[name] = RawCurve(name, points.steps, points.values, points.wall_times)
+        name = run_id if run_id != "." else self.logdir.resolve().name
+        return RawRun(self.source, run_id, name, tuple(curves.values()), params, notes=tuple(notes))
+
+    @cached_property
+    def _folders(self) -> dict[str, tuple[Part, ...]]:
+        """The parts of the run, or of the runs, of each directory."""
+        if not self.logdir.exists():
+            raise BadInputError(f"logdir {self.logdir} does not exist")
+        if not self.logdir.is_dir():
+            raise BadInputError(f"logdir {self.logdir} is a file; name the directory that holds it")
+        if not (found := find_runs(self.logdir)):
+            raise BadInputError(f"logdir {self.logdir} holds no TensorBoard event file (a name with 'tfevents')")
+        return found
+
+    def _runs_in(self, folder: str) -> dict[str, tuple[Part, ...]]:
+        """The parts of each run in a directory: of one as a rule, of several where processes competed."""
+        if folder not in self._split:
+            parts = self._folders[folder]
+            self._split[folder] = {
+                f"{folder}#{process}": tuple(part.of(process) for part in parts)
+                for process in competing_processes(parts)
+            } or {folder: parts}
+        return self._split[folder]
+
+    def _take_params(self, file: LogFile, events: EventFile, params: dict[str, str]) -> list[str]:
+        """Add the hyper-parameters of a file to `params`; the notes on what the file lost."""
+        troubles = [events.trouble] if events.trouble else []
+        try:
+            for record in events.hparams:
+                params |= read_hparams(record)
+        except ValueError as error:
+            troubles.append(str(error))
+        return [f"{file.path.relative_to(self.logdir).as_posix()}: {trouble}" for trouble in troubles]
+
+
+def _in_order(files: Iterable[LogFile]) -> list[tuple[LogFile, EventFile]]:
+    """The files of a directory with what they hold, in the order in which they were begun."""
+    read = [(file, read_events(file.path)) for file in files]
+    # The name tells whole seconds; the first record tells the rest, and the time of a file whose name tells none.
+    return sorted(read, key=lambda pair: (pair[1].started if pair[0].time is None else pair[0].time, pair[1].started))
+
+
+def _joined(files: Iterable[EventFile]) -> dict[str, Points]:
+    """The points of each tag: those of one file after the other, less those that a restart voids."""
+    pieces: defaultdict[str, list[Points]] = defaultdict(list)
+    for events in files:
+        if events.restart is not None:
+            for written in pieces.values():
+                written[:] = [points.before(events.restart) for points in written]
+        for tag, points in events.points.items():
+            pieces[tag].append(points)
+    joined = {
+        tag: Points(
+            np.concatenate([points.steps for points in written]),
+            np.concatenate([points.values for points in written]),
+            np.concatenate([points.wall_times for points in written]),
+        )
+        for tag, written in pieces.items()
+    }
+    return {tag: points for tag, points in joined.items() if len(points)}

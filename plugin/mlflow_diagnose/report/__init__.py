@@ -1,0 +1,1 @@
+"""What people see of one report: its words, its chart, its page."""

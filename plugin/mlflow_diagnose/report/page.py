@@ -1,0 +1,102 @@
+"""The page of a report: one HTML file that needs no network, no script and no other file."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+import curve_analyzers
+from curve_analyzers.registry import rule_named
+from mlflow_diagnose.report import words
+from mlflow_diagnose.report.chart import COLOURS, NARROW, chart_svg
+
+if TYPE_CHECKING:
+    from curve_analyzers.model import Report
+
+__all__ = ["page"]
+
+MOST_LISTED = 200  # params, and curves without a role, before the rest is only counted
+
+
+def page(report: Report) -> str:
+    """Show a report as a self-contained HTML page, fit for a sandboxed frame.
+
+    Every text of the run is escaped and freed of control characters, and long ones are cut.
+    """
+    run = report.run
+    others = sorted(set(run.curves) - set(run.roles.values()))
+    params = sorted(run.params.items())
+    html = _template().render(
+        report=report,
+        run=run,
+        words=words,
+        causes=words.causes(report),
+        not_checked=words.not_checked(report),
+        charts=[("wide", _themed(chart_svg(report))), ("narrow", _themed(chart_svg(report, NARROW)))],
+        alt=_alt(report),
+        others=others[:MOST_LISTED],
+        others_left=max(len(others) - MOST_LISTED, 0),
+        params=params[:MOST_LISTED],
+        params_left=max(len(params) - MOST_LISTED, 0),
+        colours=COLOURS,
+        version=curve_analyzers.__version__,
+    )
+    return html.strip() + "\n"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, finalize=_shown, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(section=_section, prose=_prose)
+    source = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    return environment.from_string(source)
+
+
+def _shown(value: object) -> object:
+    """What the template may print: our own markup as it is, everything else as plain text."""
+    return value if isinstance(value, Markup) else words.plain(value)
+
+
+def _section(rule: str, heading: str) -> Markup:
+    """A section of a rule's documentation as paragraphs; empty for a rule that is not installed any more."""
+    try:
+        text = rule_named(rule).sections.get(heading, "")
+    except ValueError:
+        return Markup("")
+    paragraphs = [_prose(part, len(part)) for part in re.split(r"\n\s*\n", text) if part]
+    return Markup("").join(Markup("<p>{}</p>").format(part) for part in paragraphs)
+
+
+def _prose(text: str, longest: int = words.LONGEST) -> Markup:
+    """A sentence with what stands between backticks as code."""
+    escaped = str(escape(words.plain(text, longest)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704 - escaped above
+
+
+def _themed(svg: str) -> Markup:
+    """The chart in the colours of the page, which is dark where its reader wants it dark."""
+    by_colour = {colour: name for name, colour in COLOURS.items()}
+
+    def variable(found: re.Match[str]) -> str:
+        name = by_colour.get(found[2])
+        return f"{found[1]}: var(--{name})" if name else found[0]
+
+    return Markup(re.sub(r"(fill|stroke): (#[0-9a-f]{6})", variable, svg))  # noqa: S704 - matplotlib escaped the names
+
+
+def _alt(report: Report) -> str:
+    """The chart in words."""
+    drawn = ", ".join(words.plain(name, 60) for name in report.run.roles.values()) or "no curve"
+    step = words.best_step(report)
+    best = "" if step is None else f" Best at step {step:,}."
+    found = "".join(
+        f" {words.title(finding.rule).capitalize()}: {words.steps(finding.span)}." for finding in report.findings[:6]
+    )
+    return words.plain(f"Chart of {drawn}.{best}{found}")

@@ -1,0 +1,113 @@
+"""Reports in the terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+import reports
+from mlflow_diagnose.writers.terminal import print_report, print_summary
+
+
+def printed(show, what, *, encoding: str = "utf-8", **console) -> str:
+    """What arrives at an output of a given encoding; piped unless told otherwise."""
+    buffer = io.BytesIO()
+    stream = io.TextIOWrapper(buffer, encoding=encoding, newline="\n")
+    show(what, Console(file=stream, _environ={}, **console))
+    stream.flush()
+    return buffer.getvalue().decode(encoding)
+
+
+def test_verdict_comes_first_then_what_to_try():
+    """A piped report can be read from the top and searched by line."""
+    report = reports.overfitting()
+    lines = printed(print_report, report).splitlines()
+    order = [
+        "✗ mobilenet-finetune: This run shows overfitting (96 % confidence).",
+        "  ✓ training loss falls: yes, 2.22 to 0.03 over 60 steps, and still falling in the last fifth",
+        "  ✗ held-out loss falls: no, best at step 24, 61 % higher at the end",
+        "  overfitting (critical, steps 24 to 59, 96 % confidence)",
+        f"    {report.findings[0].message}",
+        "    what to try first",
+        f"      1. {report.findings[0].remedies[0]}",
+        "    and so loss metric disagreement: accuracy still up since step 24",
+        "  missing metric (info, steps 0 to 59, 90 % confidence)",
+        (
+            "  not checked: 3 rules (no gradient norm was logged: exploding gradients, vanishing gradients;"
+            " no system metrics were logged: gpu underused)"
+        ),
+    ]
+    assert [line for line in lines if line in order] == order
+    assert lines[0] == order[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("healthy", "✓ baseline: 5 rules looked at this run and found nothing wrong; 1 other could not be checked."),
+        ("insufficient", "? notebook-test: The run cannot be called healthy or unhealthy: no loss or score; no curve."),
+    ],
+)
+def test_verdict_without_a_fault(name, expected):
+    """Not checked is not healthy, and both say what they rest on."""
+    assert printed(print_report, reports.SAMPLES[name]()).splitlines()[0] == expected
+
+
+def test_what_is_missing_is_asked_for():
+    """A run that cannot be judged is told what to log."""
+    assert "what to try first: Log the training loss and a held-out loss" in printed(
+        print_report, reports.insufficient()
+    )
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_terminal_wraps_at_its_width(width):
+    """Coloured, and no line longer than the screen nor ended with blanks."""
+    text = printed(print_report, reports.overfitting(), force_terminal=True, width=width, color_system="standard")
+    assert "\x1b[" in text
+    lines = re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()
+    assert max(cell_len(line) for line in lines) <= width
+    assert lines == [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize("name", reports.SAMPLES)
+def test_any_encoding_prints(name, encoding):
+    """An output that has no check mark gets a letter, and no name from a log stops it."""
+    text = printed(print_report, reports.SAMPLES[name](), encoding=encoding)
+    text += printed(print_summary, [reports.SAMPLES[name]()], encoding=encoding)
+    assert text.isascii() or encoding != "ascii"
+    if name == "healthy":
+        assert text.startswith("✓ baseline" if encoding == "utf-8" else "+ baseline")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_hostile_names_are_text(terminal):
+    """Markup is printed, not obeyed; no escape of a log reaches the terminal."""
+    text = printed(
+        lambda report, console: (print_report(report, console), print_summary([report], console)),
+        reports.hostile(),
+        force_terminal=terminal,
+        width=4000,
+        color_system="standard" if terminal else None,
+    )
+    assert reports.SCRIPT in text
+    assert reports.MARKUP in text
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", re.sub(r"\x1b\[[\d;]*m", "", text))
+    assert ("\x1b" in text) is terminal
+
+
+def test_summary_has_a_line_for_each_run_worst_first():
+    """Aligned, uncut, and without blanks at the ends of lines when piped."""
+    runs = [reports.healthy(), reports.insufficient(), reports.overfitting(), reports.not_a_number()]
+    assert printed(print_summary, runs).splitlines() == [
+        "run                 status             verdict      what",
+        "mobilenet-finetune  critical           overfitting  +61 % since step 24",
+        "transformer-big     critical           divergence   up since step 2,500",
+        "notebook-test       insufficient data               no loss or score",
+        "baseline            healthy",
+    ]
