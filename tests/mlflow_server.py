@@ -66,11 +66,25 @@ def mlflow_server(folder: Path) -> Iterator[Store]:
     """A healthy `mlflow server` on a free port over a fresh store; artifacts are proxied, as by default."""
     store = fresh_store(folder)
     _set_location(store, f"mlflow-artifacts:/{EXPERIMENT}")
+    with _serving(folder, "server", store.uri, "--artifacts-destination", str(store.artifacts)) as uri:
+        yield Store(uri, store.database, store.artifacts)
+
+
+@contextmanager
+def mlflow_ui(folder: Path, tracking_uri: str) -> Iterator[str]:
+    """The address of a running `mlflow ui` over a store that is there; its log goes to the folder."""
+    with _serving(folder, "ui", tracking_uri) as uri:
+        yield uri
+
+
+@contextmanager
+def _serving(folder: Path, what: str, backend: str, *options: str) -> Iterator[str]:
+    """`mlflow server` or `mlflow ui` on a free port, until the block ends."""
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", store.uri, "--artifacts-destination", str(store.artifacts)]
-    log = folder / "server.log"
+    command = [sys.executable, "-m", "mlflow", what, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", backend, *options]
+    log = folder / f"{what}.log"
     with log.open("wb") as output:
         # A session of its own: the server starts workers, and all of them end together.
         server = subprocess.Popen(
@@ -78,7 +92,7 @@ def mlflow_server(folder: Path) -> Iterator[Store]:
         )
     try:
         _wait_until_healthy(uri, server, log)
-        yield Store(uri, store.database, store.artifacts)
+        yield uri
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         try:

@@ -14,6 +14,7 @@ __all__ = ["Progress", "measure"]
 
 BINS = 50  # 2 % of a run is as fine as any rule looks
 WIDTH = 0.1  # of the run, the stretch whose median is a level
+LEAST_BINS = 6  # from which noise can be told
 BEYOND_NOISE = 4.5  # standard errors; the extreme of 50 even bins stays below it
 
 
@@ -134,21 +135,27 @@ def measure(curve: Curve, quantity: Quantity) -> Progress:
         quantity: What it measures, for the best value there can be.
     """
     medians, edges = bins(curve.values, BINS)
-    width = max(3, round(WIDTH * len(medians)) // 2 * 2 + 1) if len(medians) >= 2 * 3 else 1
+    width = max(3, round(WIDTH * len(medians)) // 2 * 2 + 1) if len(medians) >= LEAST_BINS else 1
     windows = np.lib.stride_tricks.sliding_window_view(medians, width)
     levels = np.median(windows, axis=1)
-    # The noise of a bin: from the points in it, and never less than the bins themselves show (correlated noise).
-    per_bin = len(curve) / len(medians)
-    bin_noise = max(noise(curve.values) / np.sqrt(per_bin) * (1.25 if per_bin > 1 else 1.0), noise(medians))
+    lowest = int(levels.argmin())
+    # The fall is judged by the noise on the way down: what came after the best, a blow-up perhaps, is no part of it.
+    falling = lowest + width if lowest + width >= LEAST_BINS else len(medians)
     rounding = np.finfo(np.float64).eps * float(np.abs(medians).max())
-    start_error = max(bin_noise, rounding)
-    error = max(1.25 * bin_noise / np.sqrt(width), rounding)
+    start_error = max(_bin_noise(curve.values[: edges[falling]], medians[:falling]), rounding)
+    error = max(1.25 * _bin_noise(curve.values, medians) / np.sqrt(width), rounding)
     middle = (edges[:-1] + edges[1:] - 1) // 2
     steps = curve.steps[middle[width // 2 : len(middle) - width // 2]]
-    lowest = int(levels.argmin())
     first, end = int(edges[lowest]), int(edges[lowest + width])
     best_step = int(curve.steps[first + int(curve.values[first:end].argmin())])
     return Progress(curve, levels, steps, float(medians[0]), error, start_error, _perfect(curve, quantity), best_step)
+
+
+def _bin_noise(values: Floats, medians: Floats) -> float:
+    """Standard error of a bin's median: from the points in it, and never less than the bins show (correlated noise)."""
+    per_bin = len(values) / len(medians)
+    inside = noise(values) / per_bin**0.5 * (1.25 if per_bin > 1 else 1.0)
+    return max(inside, noise(medians))
 
 
 def _perfect(curve: Curve, quantity: Quantity) -> float:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import sys
-import traceback
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from curve_analyzers import __version__
-from mlflow_diagnose.errors import BadInputError, DiagnoseError, RunNotFoundError
+from mlflow_diagnose.errors import BadInputError
+from mlflow_diagnose.failures import BAD_INPUT, INCOMPLETE, Failures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from curve_analyzers.model import Report
-    from mlflow_diagnose.config import Settings
-    from mlflow_diagnose.readers import Reader
 
 __all__ = ["main"]
 
-FOUND, BAD_INPUT, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
-ERRORS_SHOWN_AS_TABLE = 3  # runs from which a table of all of them follows the reports
+FOUND = 1
+FAILING = {"critical": {"critical"}, "warning": {"critical", "warning"}, "never": set[str]()}
+EXIT_STATUS = [
+    ("0", "done, and nothing at or above --fail-on was found"),
+    (str(FOUND), "findings at or above --fail-on"),
+    (str(BAD_INPUT), "wrong usage or bad input"),
+    (str(INCOMPLETE), "some runs could not be read or written; the others were done"),
+]
 
 
 class RunsByDefault(click.Group):
@@ -31,59 +35,65 @@ class RunsByDefault(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front of what is no command."""
-        if args and args[0] not in {*self.commands, "--help", "--version"}:
-            args = [diagnose_command.name or "", *args]
+        if not args:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(BAD_INPUT)
+        if args[0] not in self.commands:
+            own = [word for word in args if word in {"-h", "--help", "--version"}]
+            args = own or ["diagnose", *args]
         return super().parse_args(ctx, args)
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The default command's help, then the other commands."""
-        name = ctx.command_path
-        for usage in ("RUN_ID...", "--logdir DIR [RUN...]", "COMMAND ..."):
-            formatter.write_usage(name, usage)
-        self.format_help_text(ctx, formatter)
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """How runs are diagnosed, then that there are commands."""
+        formatter.write_usage(ctx.command_path, "RUN_ID... [OPTIONS]")
+        for usage in ("--logdir DIR [RUN...] [OPTIONS]", "COMMAND ..."):
+            formatter.write_usage(ctx.command_path, usage, prefix="       ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The default command's options, the commands, and the exit status of any."""
+        params = [*diagnose_command.get_params(ctx), *self.params]
         with formatter.section("Options"):
-            records = (param.get_help_record(ctx) for param in (*diagnose_command.params, *self.params))
+            records = [param.get_help_record(ctx) for param in params if isinstance(param, click.Option)]
             formatter.write_dl([record for record in records if record])
         self.format_commands(ctx, formatter)
-        formatter.write_paragraph()
         with formatter.section("Exit status"):
-            formatter.write_dl(
-                [
-                    ("0", "done, and nothing at or above --fail-on was found"),
-                    (str(FOUND), "findings at or above --fail-on"),
-                    (str(BAD_INPUT), "wrong usage or bad input"),
-                    (str(INCOMPLETE), "some runs could not be read or written; the others were done"),
-                ]
-            )
+            formatter.write_dl(EXIT_STATUS)
 
 
-@click.group(cls=RunsByDefault, context_settings={"max_content_width": 100})
+@click.group(cls=RunsByDefault, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mlflow-diagnose")
 def cli() -> None:
     """Say what is wrong with a training run, from the curves already logged to MLflow or TensorBoard."""
 
 
 def _pairs(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
-    for text in texts:
-        if not all(text.rpartition("=")[::2]):
-            raise click.BadParameter(f"{text!r} is not of the form TAG=ROLE, as in my_metric=val_loss")
-    return {tag: role for tag, _, role in (text.rpartition("=") for text in texts)}
+    """The curves and roles of `--map`; a curve's name may hold an equals sign, a role's does not."""
+    pairs = {tag: role for tag, _, role in (text.rpartition("=") for text in texts)}
+    for tag, role in pairs.items():
+        if not tag or not role:
+            raise click.BadParameter(f"{f'{tag}={role}'!r} is not of the form TAG=ROLE, as in my_metric=val_loss")
+    return pairs
+
+
+# `main` looks for it itself: what fails before a command has its options is shown too.
+debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+tracking_uri_option = click.option(
+    "--tracking-uri", metavar="URI", help="MLflow's store or server; else MLFLOW_TRACKING_URI or MLflow's own default."
+)
 
 
 @cli.command("diagnose", hidden=True)
 @click.argument("run_ids", nargs=-1, metavar="RUN_ID...")
-@click.option(
-    "--tracking-uri", metavar="URI", help="MLflow's store or server; else MLFLOW_TRACKING_URI or MLflow's own default."
-)
+@tracking_uri_option
 @click.option(
     "--logdir", type=click.Path(path_type=Path), metavar="DIR", help="Judge the runs under a TensorBoard logdir."
 )
 @click.option("--no-write", is_flag=True, help="Print only; write no tags and artifacts to MLflow.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Print to a file.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Print to a file.")
 @click.option(
     "--fail-on",
-    type=click.Choice(["critical", "warning", "never"]),
+    type=click.Choice(list(FAILING)),
     default="never",
     show_default=True,
     help="The severity from which findings make the exit status 1.",
@@ -96,11 +106,15 @@ def _pairs(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[
 @click.option("--ignore", multiple=True, metavar="RULE", help="Leave this rule or family out (may be repeated).")
 @click.option("--force", is_flag=True, help="Write again what is unchanged.")
 @click.option("--note", is_flag=True, help="Add the diagnosis to the run's description, as a section of its own.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@debug_option
+@click.pass_obj
 def diagnose_command(
+    failures: Failures,
+    *,
     run_ids: tuple[str, ...],
     tracking_uri: str | None,
     logdir: Path | None,
+    no_write: bool,
     form: str,
     output: Path | None,
     fail_on: str,
@@ -108,114 +122,52 @@ def diagnose_command(
     config: Path | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
-    **flags: bool,
+    force: bool,
+    note: bool,
 ) -> int:
-    """Read runs, judge them, print the diagnosis, and write it back to MLflow."""
+    """Read runs, judge them, write the diagnosis back to MLflow, and print it."""
+    if not run_ids and logdir is None:
+        raise BadInputError("name a run, or a TensorBoard logdir with --logdir; --help shows how")
+    if logdir is not None and (tracking_uri or note or force):
+        raise BadInputError("--logdir judges event files; --tracking-uri, --note and --force are for MLflow runs")
+
     from mlflow_diagnose.config import load_settings  # noqa: PLC0415 - numpy
+    from mlflow_diagnose.pipeline import judge, write_back  # noqa: PLC0415 - numpy
+    from mlflow_diagnose.printing import opened, print_html, print_json, print_text  # noqa: PLC0415 - not for --help
+    from mlflow_diagnose.readers import open_source  # noqa: PLC0415 - numpy
 
-    with _one_line_errors(debug=flags["debug"]):
-        if not run_ids and logdir is None:
-            raise BadInputError("name a run, or a TensorBoard logdir with --logdir; --help shows how")
-        if logdir is not None and (tracking_uri or flags["note"]):
-            raise BadInputError("--logdir judges event files; --tracking-uri and --note are for MLflow runs")
-        settings = load_settings(config, select=select, ignore=ignore, role_map=role_map)
-        task = _Task(settings, tracking_uri, write=logdir is None and not flags["no_write"], flags=flags)
-        task.run(run_ids, logdir)
-        _show(task.reports, task.errors, form, output)
-        return task.exit_status(fail_on)
-    return INCOMPLETE
+    settings = load_settings(config, select=select, ignore=ignore, role_map=role_map)
+    reader = open_source(tracking_uri, logdir=logdir)
+    chosen = list(dict.fromkeys(run_ids or reader.run_ids()))
+    if form == "html" and len(chosen) > 1:
+        raise BadInputError(f"--format html shows one run, and there are {len(chosen)}: name one of them")
+    reports: list[Report] = []
 
+    def judged() -> Iterator[Report]:
+        for run_id in chosen:
+            report = None
+            with failures.aside(run_id):
+                report = judge(reader, run_id, settings)
+                if logdir is None and not no_write:
+                    write_back(report, tracking_uri, force=force, note=note)
+            if report:
+                reports.append(report)
+                yield report
 
-class _Task:
-    """The runs of one call: what was found, and what went wrong with which."""
-
-    def __init__(self, settings: Settings, tracking_uri: str | None, *, write: bool, flags: dict[str, bool]) -> None:
-        self.settings, self.tracking_uri, self.write, self.flags = settings, tracking_uri, write, flags
-        self.reports: list[Report] = []
-        self.errors: list[tuple[str, DiagnoseError]] = []
-
-    def run(self, run_ids: Sequence[str], logdir: Path | None) -> None:
-        """Judge every run; one that fails costs the others nothing."""
-        from mlflow_diagnose.readers import open_source  # noqa: PLC0415 - numpy
-
-        reader = open_source(self.tracking_uri, logdir=logdir)
-        for run_id in run_ids or reader.run_ids():
-            try:
-                self._one(reader, run_id)
-            except DiagnoseError as error:
-                if self.flags["debug"]:
-                    traceback.print_exc()
-                self.errors.append((run_id, error))
-
-    def _one(self, reader: Reader, run_id: str) -> None:
-        from mlflow_diagnose.pipeline import judge, write_back  # noqa: PLC0415 - numpy
-
-        report = judge(reader, run_id, self.settings)
-        self.reports.append(report)
-        if self.write:
-            write_back(report, self.tracking_uri, force=self.flags["force"], note=self.flags["note"])
-
-    def exit_status(self, fail_on: str) -> int:
-        """The status of the design: bad input where nothing could be judged for it, else incomplete, else findings."""
-        if self.errors:
-            bad = not self.reports and all(isinstance(error, BadInputError) for _, error in self.errors)
-            return BAD_INPUT if bad else INCOMPLETE
-        limits = {"never": set(), "warning": {"warning", "critical"}, "critical": {"critical"}}
-        return FOUND if any(report.status in limits[fail_on] for report in self.reports) else 0
-
-
-def _show(
-    reports: Sequence[Report], errors: Sequence[tuple[str, DiagnoseError]], form: str, output: Path | None
-) -> None:
-    """Print the reports to stdout or a file, and the errors, one line each, to stderr."""
-    lines = [(run_id, str(error)) for run_id, error in errors]
-    if form == "json":
-        from mlflow_diagnose.writers.json_ import to_text  # noqa: PLC0415 - pydantic
-
-        _emit(to_text(reports, lines), output)
-    elif form == "html" and reports:
-        from mlflow_diagnose.report.page import page  # noqa: PLC0415 - matplotlib
-
-        if len(reports) > 1:
-            raise BadInputError(f"--format html shows one run, and there are {len(reports)}: name one of them")
-        _emit(page(reports[0]), output)
-    elif form == "text":
-        _print(reports, output)
-    for _, line in lines:
-        click.echo(f"mlflow-diagnose: {line}", err=True)
-
-
-def _print(reports: Sequence[Report], output: Path | None) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only for text
-
-    from mlflow_diagnose.writers.terminal import print_report, print_summary  # noqa: PLC0415 - rich
-
-    with _opened(output) as file:
-        console = Console(file=file, highlight=False)
-        for report in reports:
-            print_report(report, console)
-        if len(reports) > ERRORS_SHOWN_AS_TABLE:
-            print_summary(reports, console)
-
-
-def _emit(text: str, output: Path | None) -> None:
-    with _opened(output) as file:
-        print(text, file=file)
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[Any]:
-    if output is None:
-        yield sys.stdout
-        return
-    try:
-        with output.open("w", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        raise BadInputError(f"{output} could not be written: {error.strerror or error}") from error
+    # Opened before any run is read: that it cannot be written is told at once.
+    with opened(output) as file:
+        if form == "json":
+            print_json(judged(), failures.lines, file)
+        elif form == "html":
+            print_html(judged(), file)
+        else:
+            print_text(judged(), file)
+    found = {finding.severity.word for report in reports for finding in report.findings}
+    return failures.exit_status(done=bool(reports)) or (FOUND if found & FAILING[fail_on] else 0)
 
 
 @cli.command()
+@debug_option
 def rules() -> int:
     """List the rules, a line each."""
     from curve_analyzers.registry import all_rules  # noqa: PLC0415 - numpy
@@ -230,47 +182,49 @@ def rules() -> int:
     return 0
 
 
-@cli.command()
+@cli.command(short_help="Say what a rule looks for, why, and what to try.")
 @click.argument("rule")
+@debug_option
 def explain(rule: str) -> int:
     """Say what RULE looks for, why it matters, what to try, and when it is wrong."""
     from curve_analyzers.docs import explanation  # noqa: PLC0415 - numpy
     from curve_analyzers.registry import rule_named  # noqa: PLC0415 - the same
 
-    with _one_line_errors():
-        try:
-            click.echo(explanation(rule_named(rule)))
-        except ValueError as error:
-            raise BadInputError(str(error)) from error
+    try:
+        found = rule_named(rule)
+    except ValueError as error:
+        raise BadInputError(str(error)) from error
+    click.echo(explanation(found))
     return 0
 
 
-@cli.command()
+@cli.command(short_help="Take the diagnosis out of runs again.")
 @click.argument("run_ids", nargs=-1, required=True, metavar="RUN_ID...")
-@click.option("--tracking-uri", metavar="URI", help="MLflow's store or server.")
-def clean(run_ids: tuple[str, ...], tracking_uri: str | None) -> int:
-    """Take the diagnosis out of runs: the tags and the note; say what MLflow does not let us remove."""
-    with _one_line_errors():
-        from mlflow_diagnose.writers.mlflow_artifacts import MlflowArtifacts  # noqa: PLC0415 - MLflow
-        from mlflow_diagnose.writers.mlflow_tags import MlflowTags  # noqa: PLC0415 - MLflow
+@tracking_uri_option
+@debug_option
+@click.pass_obj
+def clean(failures: Failures, run_ids: tuple[str, ...], tracking_uri: str | None) -> int:
+    """Take the diagnosis out of runs: the tags and the section of the description.
 
-        status = 0
-        for run_id in run_ids:
-            try:
-                gone = MlflowTags(tracking_uri).clear(run_id)
-                left = MlflowArtifacts(tracking_uri).left_behind(run_id)
-            except DiagnoseError as error:
-                click.echo(f"mlflow-diagnose: {error}", err=True)
-                alone = len(run_ids) == 1 and isinstance(error, RunNotFoundError)
-                status = BAD_INPUT if alone else INCOMPLETE
-                continue
-            click.echo(f"{run_id}: {len(gone)} tags removed")
+    MLflow's client cannot delete artifacts; those that remain are named.
+    """
+    from mlflow_diagnose.pipeline import take_out  # noqa: PLC0415 - numpy
+
+    done = False
+    for run_id in dict.fromkeys(run_ids):
+        line = ""
+        with failures.aside(run_id):
+            gone, left = take_out(run_id, tracking_uri)
+            line = f"{run_id}: tags removed: {', '.join(gone) or 'none'}"
             if left:
-                click.echo(f"{run_id}: MLflow's client cannot delete artifacts; {', '.join(left)} remain")
-    return status
+                line += f"; MLflow's client cannot delete artifacts: {', '.join(left)} remain"
+        if line:
+            done = True
+            click.echo(line)
+    return failures.exit_status(done=done)
 
 
-@cli.command()
+@cli.command(short_help="Train eight small models with known faults and diagnose them.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -278,41 +232,25 @@ def clean(run_ids: tuple[str, ...], tracking_uri: str | None) -> int:
     show_default=True,
     help="Where the store is made; it must not exist yet.",
 )
+@debug_option
 def demo(folder: Path) -> int:
     """Train eight small models, seven with a known fault, diagnose them, and say how to look at them in MLflow."""
-    with _one_line_errors():
-        from mlflow_diagnose.demo import run_demo  # noqa: PLC0415 - MLflow and scikit-learn
+    from mlflow_diagnose.demo import run_demo  # noqa: PLC0415 - MLflow and scikit-learn
 
-        run_demo(folder)
+    run_demo(folder)
     return 0
 
 
-@contextmanager
-def _one_line_errors(*, debug: bool = False) -> Iterator[None]:
-    """End the program on an error of the user's or the store's with one line and its exit status."""
-    try:
-        yield
-    except DiagnoseError as error:
-        if debug:
-            traceback.print_exc()
-        click.echo(f"mlflow-diagnose: {error}", err=True)
-        sys.exit(error.exit_status)
-
-
-def main(args: Iterable[str] | None = None) -> None:
+def main(args: Sequence[str] | None = None) -> None:
     """The console script; ends the process with the exit status."""
+    words = sys.argv[1:] if args is None else list(args)
+    failures = Failures(debug="--debug" in words)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every output can print every character
     try:
-        sys.exit(cli.main(None if args is None else list(args), prog_name="mlflow-diagnose", standalone_mode=False))
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("mlflow-diagnose: interrupted; what was written stays, and the next call goes on", err=True)
-        sys.exit(INTERRUPTED)
-    except Exception as error:  # the last line of defence: one line, not a traceback
-        if "--debug" in sys.argv:
-            raise
-        click.echo(f"mlflow-diagnose: a bug of ours, {type(error).__name__}: {error}; --debug shows where", err=True)
-        sys.exit(INCOMPLETE)
+        with cli.make_context("mlflow-diagnose", words, obj=failures) as context:
+            status = cli.invoke(context)
+            sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence: no traceback
+        status = failures.end(error)
+    sys.exit(status)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from curve_analyzers.registry import all_rules, rule_named
-from curve_analyzers.roles import role_named
+from curve_analyzers.roles import NO_ROLE, role_named
 from mlflow_diagnose.errors import BadInputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     from curve_analyzers.analyzer import Analyzer
@@ -50,52 +59,60 @@ def load_settings(
     Raises:
         BadInputError: The file, or a rule, threshold or role that is named, is wrong.
     """
-    file = _File.read(path) if path else _File()
-    try:
-        chosen = _named(select or file.select) or {rule.name for rule in all_rules()}
-        chosen -= _named((*file.ignore, *ignore))
-        roles = {**file.roles, **(role_map or {})}
-        for role in roles.values():
-            if role != "none":
-                role_named(role)
+    file = _read(path) if path else _File()
+    with _blaming(f"the config file {path}: "):
         changed = {name: _with_thresholds(rule_named(name), values) for name, values in file.rules.items()}
-    except ValueError as error:
-        raise BadInputError(str(error)) from error
+        selected, ignored = _named(file.select), _named(file.ignore)
+        _check_roles(file.roles)
+    with _blaming():
+        selected = _named(select) or selected
+        ignored |= _named(ignore)
+        _check_roles(role_map or {})
+    chosen = (selected or {rule.name for rule in all_rules()}) - ignored
     if not chosen:
         raise BadInputError("no rule is left to judge by: everything selected is also ignored")
-    return Settings(tuple(changed.get(rule.name, rule) for rule in all_rules() if rule.name in chosen), roles)
+    rules = tuple(changed.get(rule.name, rule) for rule in all_rules() if rule.name in chosen)
+    return Settings(rules, {**file.roles, **(role_map or {})})
 
 
-@dataclass(frozen=True)
-class _File:
-    select: Sequence[str] = ()
-    ignore: Sequence[str] = ()
-    roles: Mapping[str, str] = field(default_factory=dict)
-    rules: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-    @classmethod
-    def read(cls, path: Path) -> _File:
-        from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config  # noqa: PLC0415 - slow to import
-
-        try:
-            content = _toml(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise BadInputError(f"the config file {path} could not be read: {error}") from error
-        try:
-            return TypeAdapter(with_config(ConfigDict(extra="forbid"))(cls)).validate_python(content)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise BadInputError(f"the config file {path}: {where}: {first['msg']} ({first['input']!r})") from error
+    select: list[str] = []
+    ignore: list[str] = []
+    roles: dict[str, str] = {}
+    rules: dict[str, dict[str, float]] = {}
 
 
-def _toml(text: str) -> dict[str, object]:
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415 - only for a config file
-    else:
-        import tomli as tomllib  # noqa: PLC0415 - the same
-    content: dict[str, object] = tomllib.loads(text)
-    return content
+def _read(path: Path) -> _File:
+    try:
+        return _File.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise BadInputError(f"the config file {path} could not be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        wanted = (
+            f"it is none of {', '.join(_File.model_fields)}" if first["type"] == "extra_forbidden" else first["msg"]
+        )
+        raise BadInputError(f"the config file {path}: {where} = {reprlib.repr(first['input'])}: {wanted}") from error
+    except ValueError as error:
+        raise BadInputError(f"the config file {path} is no TOML: {error}") from error
+
+
+@contextmanager
+def _blaming(source: str = "") -> Iterator[None]:
+    """Say of a wrong value where it came from."""
+    try:
+        yield
+    except ValueError as error:
+        raise BadInputError(f"{source}{error}") from error
+
+
+def _check_roles(roles: Mapping[str, str]) -> None:
+    for role in roles.values():
+        if role != NO_ROLE:
+            role_named(role)
 
 
 def _named(words: Iterable[str]) -> set[str]:

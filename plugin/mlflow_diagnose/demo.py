@@ -216,7 +216,9 @@ def _store(uri: str, folder: Path) -> tuple[MlflowClient, str]:
     """A fresh store, and in it an experiment whose artifacts stand beside it."""
     with quiet():
         client = MlflowClient(uri)
-        return client, client.create_experiment(EXPERIMENT, (folder / "artifacts").resolve().as_uri())
+        # The kind opens the experiment as one of trained models in MLflow's UI.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return client, client.create_experiment(EXPERIMENT, (folder / "artifacts").resolve().as_uri(), tags)
 
 
 def _log(client: MlflowClient, experiment: str, model: Model) -> str:

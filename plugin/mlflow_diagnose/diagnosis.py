@@ -11,7 +11,7 @@ from curve_analyzers.model import Finding, Report
 __all__ = ["Diagnosis"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """The diagnosis of a run.
 
@@ -20,6 +20,11 @@ class Diagnosis:
     """
 
     report: Report
+
+    def __repr__(self) -> str:
+        main = self.report.main
+        told = f" ({self.status}): {main.brief}" if main else ""
+        return f"<Diagnosis of {self.report.run.name!r}: {self.verdict}{told}>"
 
     @property
     def verdict(self) -> str:
@@ -43,4 +48,5 @@ class Diagnosis:
             (f.rule, f.severity.word, f.confidence, f.span.first_step, f.span.last_step, f.message, f.consequence_of)
             for f in self.findings
         ]
-        return pd.DataFrame(rows, columns=columns)
+        frame: pd.DataFrame = pd.DataFrame(rows, columns=columns)
+        return frame

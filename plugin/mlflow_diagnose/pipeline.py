@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from mlflow_diagnose.config import Settings
     from mlflow_diagnose.readers import Reader
 
-__all__ = ["judge", "write_back"]
+__all__ = ["judge", "take_out", "write_back"]
+
+MOST_NAMED = 20  # curves that an error lists
 
 
 def judge(reader: Reader, run_id: str, settings: Settings) -> Report:
@@ -26,17 +28,23 @@ def judge(reader: Reader, run_id: str, settings: Settings) -> Report:
     Raises:
         RunNotFoundError: The store has no such run.
         ReadError: The run could not be read.
-        BadInputError: The run has no curve that the role map names.
+        BadInputError: There is no such store, the run has no curve that the role map names, or two with one role.
     """
     raw = reader.read(run_id)
-    names = [curve.name for curve in raw.curves]
+    names = [curve.name for curve in raw.curves if len(curve.values)]
     known = {name: role for name, role in settings.role_map.items() if name in names}
     if settings.role_map and not known:
         wanted = ", ".join(map(repr, settings.role_map))
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         raise BadInputError(
-            f"run {run_id!r} has no curve {wanted} to map; it has {', '.join(map(repr, names[:20])) or 'none'}"
+            f"run {run_id!r} has no curve {wanted} to map; "
+            f"it has {', '.join(map(repr, names[:MOST_NAMED])) or 'none'}{more}"
         )
-    return diagnose(prepare(raw, known), settings.rules)
+    try:
+        run = prepare(raw, known)
+    except ValueError as error:
+        raise BadInputError(f"run {run_id!r}: {error}") from error
+    return diagnose(run, settings.rules)
 
 
 def write_back(report: Report, tracking_uri: str | None, *, force: bool = False, note: bool = False) -> bool:
@@ -49,7 +57,7 @@ def write_back(report: Report, tracking_uri: str | None, *, force: bool = False,
         note: Add a section to the run's description.
 
     Returns:
-        Whether anything had to be written.
+        Whether the report was not there yet.
 
     Raises:
         WriteError: Something could not be written. What could be was.
@@ -58,18 +66,41 @@ def write_back(report: Report, tracking_uri: str | None, *, force: bool = False,
     from mlflow_diagnose.writers.mlflow_tags import MlflowTags  # noqa: PLC0415 - the same
 
     tags = MlflowTags(tracking_uri, note=note)
-    if not force and tags.is_current(report.run.run_id, report.fingerprint):
-        return False
+    is_new = force or not tags.is_current(report.run.run_id, report.fingerprint)
     failed: WriteError | None = None
-    try:
-        MlflowArtifacts(tracking_uri).write(report, _files(report))
-    except WriteError as error:
-        # Without a fingerprint the run counts as unfinished, and the next call tries the artifacts again.
-        failed, report = error, replace(report, fingerprint="")
-    tags.write(report)
+    if is_new:
+        try:
+            MlflowArtifacts(tracking_uri).write(report, _files(report))
+        except WriteError as error:
+            # Without a fingerprint the run counts as unfinished, and the next call tries the artifacts again.
+            failed, report = error, replace(report, fingerprint="")
+    if is_new or note:
+        tags.write(report)
     if failed:
         raise failed
-    return True
+    return is_new
+
+
+def take_out(run_id: str, tracking_uri: str | None) -> tuple[list[str], list[str]]:
+    """Take the diagnosis out of an MLflow run.
+
+    Args:
+        run_id: The run.
+        tracking_uri: Its store's; None for the one MLflow itself would use.
+
+    Returns:
+        The keys of the tags that held it, and the artifacts that remain, as MLflow's client cannot delete any.
+
+    Raises:
+        RunNotFoundError: The store has no such run.
+        WriteError: The tags could not be removed.
+        ReadError: The artifacts could not be listed.
+    """
+    from mlflow_diagnose.writers.mlflow_artifacts import MlflowArtifacts  # noqa: PLC0415 - seconds to import
+    from mlflow_diagnose.writers.mlflow_tags import MlflowTags  # noqa: PLC0415 - the same
+
+    gone = MlflowTags(tracking_uri).clear(run_id)
+    return gone, MlflowArtifacts(tracking_uri).left_behind(run_id)
 
 
 def _files(report: Report) -> dict[str, bytes]:

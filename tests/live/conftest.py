@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from mlflow_server import fresh_store, mlflow_server
-
-# MLflow's client would otherwise report every call of a test to its makers.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ class Divergence(Analyzer):
 
     rise: float = threshold(0.5, "climb above the lowest loss, as a share of the fall to it", gt=0)
     own: float = threshold(0.2, "the same as a share of the loss at the start, where it hardly fell at all", gt=0)
-    quick: float = threshold(0.1, "share of the climb that marks where it began", gt=0, lt=1)
+    quick: float = threshold(0.1, "share of the least climb that is told, at which it began", gt=0, lt=1)
 
     fires = (
         Example("growth without bound", run(train_loss=growth(2.3, 1e30), val_loss=growth(2.4, 1e30))),
@@ -81,7 +81,7 @@ class Divergence(Analyzer):
                 yield self._finding(run, role, progress, scale)
 
     def _finding(self, run: RunCurves, role: Role, progress: Progress, scale: float) -> Finding:
-        name, since = run.roles[role], self._since(progress)
+        name, since = run.roles[role], self._since(progress, scale)
         best, end = role.measures.shown(progress.best_value), role.measures.shown(progress.end)
         change = fall_or_rise(best, end)
         way = "fell" if role.measures.shown(1.0) < 0 else "rose"
@@ -101,7 +101,7 @@ class Divergence(Analyzer):
             ),
         )
 
-    def _since(self, progress: Progress) -> int:
+    def _since(self, progress: Progress, scale: float) -> int:
         """The last step at which the curve had not yet climbed noticeably."""
-        low = np.flatnonzero(progress.levels <= progress.best + self.quick * progress.rise)
+        low = np.flatnonzero(progress.levels <= progress.best + max(self.quick * scale, progress.error))
         return int(progress.steps[low[-1]])
