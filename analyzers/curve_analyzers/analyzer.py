@@ -73,10 +73,11 @@ Need.HELD_OUT = Need("no held-out curve", lambda run: [run[role] for role in run
 Need.LEARNING = Need("no loss or score", lambda run: [run[role] for role in run.learning])
 Need.PAIR = Need(
     "no quantity was logged both in training and held out",
-    lambda run: [min(pair.train, pair.val, key=len) for pair in run.pairs()],
+    lambda run: [min(run[train], run[val], key=len) for train, val in run.pairs()],
 )
 Need.LOGGED_LOSS = Need(
-    "no loss was logged", lambda run: [run.raw(role) for role in run.roles if role.measures.kind is Kind.LOSS]
+    "no loss or error was logged",
+    lambda run: [run.raw(role) for role in run.roles if role.measures.kind in {Kind.LOSS, Kind.ERROR}],
 )
 Need.LOSS_AND_SCORE = Need(
     "no loss and score were logged on the same data",
@@ -91,7 +92,7 @@ Need.ACCURACY = Need(
     "no accuracy was logged",
     lambda run: [run[role] for role in run.roles if (role.quantity, role.part) == ("accuracy", "")],
 )
-Need.ANY = Need("no curve", lambda run: list(run.curves.values()))
+Need.ANY = Need("no curve that can be judged was logged", lambda run: [run.curves[name] for name in run.roles.values()])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,6 @@ __all__ = [
     "Floats",
     "Ints",
     "Outcome",
-    "Pair",
     "RawCurve",
     "RawRun",
     "Report",
@@ -177,21 +176,6 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pair:
-    """One quantity on the data that was trained on and on held-out data.
-
-    Attributes:
-        quantity: What both measure.
-        train: The training curve, finite, as a cost (lower is better).
-        val: The held-out curve, likewise.
-    """
-
-    quantity: Quantity
-    train: Curve
-    val: Curve
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class RunCurves:
     """A run ready to be judged.
 
@@ -255,21 +239,23 @@ class RunCurves:
         """`training`, and where nothing was logged in training, `held_out`."""
         return self.training or self.held_out
 
-    def pairs(self) -> list[Pair]:
+    def pairs(self) -> list[tuple[Role, Role]]:
         """The same quantity in training and held out: of the objective if both have it, else of any score."""
-        held_out = [Split.VAL] if any(role.split is Split.VAL for role in self.roles) else [Split.TEST]
+        held_out = Split.VAL if any(role.split is Split.VAL for role in self.roles) else Split.TEST
         whole = [role for role in self.training if not role.part]
         scores = [role for role in self.scores(Split.TRAIN) if not role.part]
         for candidates in (whole or list(self.training), scores):
-            found = [
-                Pair(role.measures, self.cost(role), self.cost(other))
-                for role in candidates
-                for other in (replace(role, split=split) for split in held_out)
-                if other in self
-            ]
-            if found:
+            if found := [(role, other) for role in candidates if (other := replace(role, split=held_out)) in self]:
                 return found
         return []
+
+    def beside(self) -> list[tuple[Role | None, Role]]:
+        """Each held-out role and the training role to see it beside.
+
+        That of the same quantity where both were logged; else the training's objective; None where nothing was.
+        """
+        training = self.training[0] if self.training else None
+        return [*self.pairs()] or [(training, role) for role in self.held_out]
 
     def scores(self, split: Split) -> list[Role]:
         """The roles on a split whose quantity people report (accuracy, F1, ...), in order of preference."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from curve_analyzers.model import Curve, Floats, Ints
+from curve_analyzers.alignment import same_moment
+from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
 from curve_analyzers.quantities import Direction, Kind, Quantity
 from curve_analyzers.signal import bins, certainty, noise
 
-__all__ = ["Progress", "measure"]
+__all__ = ["Progress", "measure", "measure_all"]
 
 BINS = 50  # 2 % of a run is as fine as any rule looks
+BEYOND_WANDERING = 1.5  # times the largest way back up: a running mean wanders smoothly, and hides its noise
 WIDTH = 0.1  # of the run, the stretch whose median is a level
 LEAST_BINS = 6  # from which noise can be told
 BEYOND_NOISE = 4.5  # standard errors; the extreme of 50 even bins stays below it
@@ -25,7 +28,8 @@ class Progress:
     Everything is a cost, lower is better, in the unit of the curve.
 
     Attributes:
-        curve: What was measured.
+        curve: What was measured, as a cost.
+        quantity: What it measures.
         levels: (m,) running medians over a tenth of the run.
         steps: (m,) the step in the middle of each.
         start: The level of the first 2 % of the run (its first point, in a short one).
@@ -36,6 +40,7 @@ class Progress:
     """
 
     curve: Curve
+    quantity: Quantity
     levels: Floats
     steps: Ints
     start: float
@@ -43,6 +48,15 @@ class Progress:
     start_error: float
     perfect: float
     best_step: int
+
+    @property
+    def name(self) -> str:
+        """The curve's name."""
+        return self.curve.name
+
+    def shown(self, cost: float) -> float:
+        """A cost as the user logged it: an accuracy of 0.9 for -0.9."""
+        return self.quantity.shown(cost)
 
     @property
     def best(self) -> float:
@@ -92,15 +106,17 @@ class Progress:
 
     @property
     def fell(self) -> bool:
-        """Whether the fall is beyond noise."""
-        return self.fall > self.noise
+        """Whether the fall is beyond noise, and beyond what the curve wandered back on its way down."""
+        down = self.levels[: int(self.levels.argmin()) + 1]
+        wandered = float((down - np.minimum.accumulate(down)).max())
+        return self.fall > max(self.noise, BEYOND_WANDERING * wandered)
 
     @property
     def rose(self) -> bool:
         """Whether the rise after the lowest level is beyond noise."""
         return self.rise > BEYOND_NOISE * self.error
 
-    def at(self, step: int) -> float:
+    def at(self, step: float) -> float:
         """The level at a step, between the levels around it."""
         return float(np.interp(step, self.steps, self.levels))
 
@@ -109,9 +125,9 @@ class Progress:
         first = min(round((1 - last) * (len(self.levels) - 1)), len(self.levels) - 2)
         return float(self.levels[first] - self.levels[-1])
 
-    def gained_since(self, step: int) -> float:
-        """How much the level fell from a step to the end."""
-        return self.at(step) - self.end
+    def gained_since_best_of(self, other: Progress) -> float:
+        """How much the level fell from the moment at which another curve of the run was best to the end."""
+        return self.at(same_moment(other.curve, other.best_step, self.curve)) - self.end
 
     def beyond_noise(self, difference: float) -> bool:
         """Whether a difference of two levels is more than noise."""
@@ -127,13 +143,14 @@ class Progress:
         return abs(gain) <= share * self.fall or abs(gain) <= BEYOND_NOISE * self.error
 
 
-def measure(curve: Curve, quantity: Quantity) -> Progress:
-    """Measure a finite curve, given as a cost.
+def measure_all(run: RunCurves, roles: Iterable[Role], least: int) -> list[Progress]:
+    """The curves of roles that have at least so many usable points, measured."""
+    return [measure(run, role) for role in roles if len(run[role]) >= least]
 
-    Args:
-        curve: At least 3 points.
-        quantity: What it measures, for the best value there can be.
-    """
+
+def measure(run: RunCurves, role: Role) -> Progress:
+    """Measure the curve of a role; it must have a usable point."""
+    curve, quantity = run.cost(role), role.measures
     medians, edges = bins(curve.values, BINS)
     width = max(3, round(WIDTH * len(medians)) // 2 * 2 + 1) if len(medians) >= LEAST_BINS else 1
     windows = np.lib.stride_tricks.sliding_window_view(medians, width)
@@ -141,21 +158,22 @@ def measure(curve: Curve, quantity: Quantity) -> Progress:
     lowest = int(levels.argmin())
     # The fall is judged by the noise on the way down: what came after the best, a blow-up perhaps, is no part of it.
     falling = lowest + width if lowest + width >= LEAST_BINS else len(medians)
-    rounding = np.finfo(np.float64).eps * float(np.abs(medians).max())
+    rounding = np.finfo(np.float64).eps * float(np.median(np.abs(medians)))
     start_error = max(_bin_noise(curve.values[: edges[falling]], medians[:falling]), rounding)
     error = max(1.25 * _bin_noise(curve.values, medians) / np.sqrt(width), rounding)
     middle = (edges[:-1] + edges[1:] - 1) // 2
     steps = curve.steps[middle[width // 2 : len(middle) - width // 2]]
     first, end = int(edges[lowest]), int(edges[lowest + width])
     best_step = int(curve.steps[first + int(curve.values[first:end].argmin())])
-    return Progress(curve, levels, steps, float(medians[0]), error, start_error, _perfect(curve, quantity), best_step)
+    perfect = _perfect(curve, quantity)
+    return Progress(curve, quantity, levels, steps, float(medians[0]), error, start_error, perfect, best_step)
 
 
 def _bin_noise(values: Floats, medians: Floats) -> float:
     """Standard error of a bin's median: from the points in it, and never less than the bins show (correlated noise)."""
     per_bin = len(values) / len(medians)
     inside = noise(values) / per_bin**0.5 * (1.25 if per_bin > 1 else 1.0)
-    return max(inside, noise(medians))
+    return float(max(inside, noise(medians)))
 
 
 def _perfect(curve: Curve, quantity: Quantity) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from curve_analyzers.model import Role, RunCurves, Split, VitalSign
-from curve_analyzers.progress import Progress, measure
+from curve_analyzers.progress import Progress, measure, measure_all
 
 __all__ = ["vital_signs"]
 
@@ -26,14 +26,14 @@ def _falls(run: RunCurves, roles: tuple[Role, ...], missing: str) -> VitalSign:
     if not roles:
         return VitalSign(None, missing)
     role = roles[0]
-    name, curve = run.roles[role], run.cost(role)
-    if len(curve) < LEAST:
-        return VitalSign(None, f"{name} has {len(curve)} usable points, too few to tell")
-    progress = measure(curve, role.measures)
+    name, points = run.roles[role], len(run[role])
+    if points < LEAST:
+        return VitalSign(None, f"{name} has {points} usable points, too few to tell")
+    progress = measure(run, role)
     way = "improved" if role.measures.kind.value != "loss" else "fell"
     if not progress.fell:
         return VitalSign(False, f"{name} never {way} beyond its noise")
-    start, best, end = (f"{role.measures.shown(cost):.3g}" for cost in (progress.start, progress.best, progress.end))
+    start, best, end = (f"{progress.shown(cost):.3g}" for cost in (progress.start, progress.best, progress.end))
     if _kept(progress):
         return VitalSign(True, f"{name} {way} from {start} to {end}")
     return VitalSign(False, f"{name} {way} from {start} to {best} at step {progress.best_step}, then went to {end}")
@@ -46,16 +46,12 @@ def _agree(run: RunCurves) -> VitalSign:
         loss = Role(split, "loss")
         if loss not in run or len(run[loss]) < LEAST:
             continue
-        loss_better = _ends_better(measure(run.cost(loss), loss.measures))
-        for score in run.scores(split):
-            if len(run[score]) < LEAST:
-                continue
-            name = run.roles[score]
-            better = _ends_better(measure(run.cost(score), score.measures))
-            if better != loss_better:
+        loss_better = _ends_better(measure(run, loss))
+        for score in measure_all(run, run.scores(split), LEAST):
+            if _ends_better(score) != loss_better:
                 ways = ("improved", "did not") if loss_better else ("did not improve", "did")
-                return VitalSign(False, f"{run.roles[loss]} {ways[0]}, {name} {ways[1]}")
-            told.append(name)
+                return VitalSign(False, f"{run.roles[loss]} {ways[0]}, {score.name} {ways[1]}")
+            told.append(score.name)
         if told:
             return VitalSign(True, f"{', '.join(told[:4])} went the way of {run.roles[loss]}")
     return VitalSign(None, "no score was logged beside a loss on the same data")

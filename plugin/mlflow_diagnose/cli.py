@@ -68,11 +68,10 @@ def cli() -> None:
 
 def _pairs(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
     """The curves and roles of `--map`; a curve's name may hold an equals sign, a role's does not."""
-    pairs = {tag: role for tag, _, role in (text.rpartition("=") for text in texts)}
-    for tag, role in pairs.items():
-        if not tag or not role:
-            raise click.BadParameter(f"{f'{tag}={role}'!r} is not of the form TAG=ROLE, as in my_metric=val_loss")
-    return pairs
+    for text in texts:
+        if not all(text.rpartition("=")[::2]):
+            raise click.BadParameter(f"{text!r} is not of the form TAG=ROLE, as in my_metric=val_loss")
+    return {tag: role for tag, _, role in (text.rpartition("=") for text in texts)}
 
 
 # `main` looks for it itself: what fails before a command has its options is shown too.

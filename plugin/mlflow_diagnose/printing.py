@@ -46,11 +46,14 @@ def print_text(reports: Iterable[Report], file: TextIO) -> None:
     from mlflow_diagnose.writers.terminal import print_report, print_summary  # noqa: PLC0415 - the same
 
     console, printed = Console(file=file, highlight=False), []
-    for report in reports:
-        print_report(report, console)
-        printed.append(report)
-    if len(printed) >= SUMMARY_FROM:
-        print_summary(printed, console)
+    try:
+        for report in reports:
+            print_report(report, console)
+            printed.append(report)
+        if len(printed) >= SUMMARY_FROM:
+            print_summary(printed, console)
+    except SystemExit as closed:  # rich ends the program itself where nobody reads on
+        raise BrokenPipeError from closed
 
 
 def print_json(reports: Iterable[Report], failures: Sequence[tuple[str, str]], file: TextIO) -> None:

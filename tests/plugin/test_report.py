@@ -104,7 +104,6 @@ def test_page_answers_in_order():
         "Overfitting",
         report.findings[0].message,
         "Try this first",
-        "Of 100 such findings, about 96 are right.",
         "mobilenet-finetune",
         "Three vital signs",
         "best at step 24, 61 % higher at the end",

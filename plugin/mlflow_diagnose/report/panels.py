@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers import signal
-from curve_analyzers.model import Curve, Floats, Report, Role, RunCurves, Severity, Split
+from curve_analyzers.alignment import same_unit
+from curve_analyzers.model import Curve, Floats, Report, Role, RunCurves, Severity, Split, StepUnit
 from curve_analyzers.quantities import QUANTITIES, Kind
 from mlflow_diagnose.report import words
 
@@ -20,7 +21,6 @@ ACRONYMS = {"auc": "AUC", "f1": "F1", "fid": "FID", "iou": "IoU", "map": "mAP", 
 MOST_PARTS = 3  # of one loss in a panel
 MOST_SCORES = 2
 MOST_BARS = 4
-OTHER_UNIT = 5.0  # curves whose lengths in steps differ by more than this count different things
 DECADES = 100.0  # a range of values from which on a logarithmic scale shows more
 EXTREME = 30.0  # times the ordinary range of values: shown only as far as the ordinary ones go
 LARGEST = 1e100  # a drawing computes with squares and differences of values
@@ -172,21 +172,12 @@ def _sorted(roles: Iterator[Role]) -> list[Role]:
 
 
 def _axis(curves: Sequence[Curve]) -> Axis:
-    long = [curve for curve in curves if len(curve) > 2]  # noqa: PLR2004 - two points tell no unit
-    lengths = [float(curve.steps[-1]) - float(curve.steps[0]) for curve in long]
-    if lengths and max(lengths) > OTHER_UNIT * min(lengths) and not _ended_early(long):
+    if not same_unit(curves):
         return Axis("share of the run (%)", 0.0, 100.0, shares=True)
     ends = [(float(curve.steps[0]), float(curve.steps[-1])) for curve in curves] or [(0.0, 1.0)]
     low, high = min(first for first, _ in ends), max(last for _, last in ends)
-    units = {curve.step_unit.value for curve in curves}
-    label = {"epoch": "epoch", "rank": "point"}.get(units.pop(), "step") if len(units) == 1 else "step"
+    label = "point" if curves and all(curve.step_unit is StepUnit.RANK for curve in curves) else "step"
     return Axis(label, low, high if high > low else low + 1.0, shares=False)
-
-
-def _ended_early(curves: Sequence[Curve]) -> bool:
-    """Whether the clock, where every curve has one, says that the short ones really are short."""
-    times = [float(curve.wall_times[-1] - curve.wall_times[0]) for curve in curves if curve.wall_times is not None]
-    return len(times) == len(curves) and max(times) > 2 * min(times)
 
 
 def _panel(report: Report, roles: list[Role], axis: Axis, pixels: int) -> Panel:

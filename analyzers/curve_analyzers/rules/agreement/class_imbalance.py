@@ -10,7 +10,7 @@ import numpy as np
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run
 from curve_analyzers.model import Curve, Finding, Role, RunCurves, Severity, Span, Split
-from curve_analyzers.progress import measure
+from curve_analyzers.progress import measure_all
 from curve_analyzers.remedies import percent
 from curve_analyzers.signal import certainty
 
@@ -108,12 +108,8 @@ class ClassImbalance(Analyzer):
         """Whether the accuracy stood at one value from the first evaluation on, though the loss was learning."""
         values, counts = np.unique(accuracy.values, return_counts=True)
         stood = counts.max() >= self.frozen * len(accuracy) and values[counts.argmax()] == accuracy.values[0]
-        losses = [role for role in run.learning if role.quantity == "loss" and len(run[role]) >= self.least]
-        return (
-            bool(stood)
-            and self._end(accuracy) < 1
-            and any(measure(run.cost(each), each.measures).fell for each in losses)
-        )
+        losses = measure_all(run, [role for role in run.learning if role.quantity == "loss"], self.least)
+        return bool(stood) and self._end(accuracy) < 1 and any(loss.fell for loss in losses)
 
     def _alone(self, accuracy: Curve) -> Finding:
         value = self._end(accuracy)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, run, valley
 from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span, Split
-from curve_analyzers.progress import Progress, measure
+from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import more_regularization
 from curve_analyzers.signal import certainty
 
@@ -101,17 +101,15 @@ class LossMetricDisagreement(Analyzer):
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge every score beside the loss on the same data, held out if there is such, and tell the clearest."""
         for split in (Split.VAL, Split.TEST, Split.TRAIN):
-            loss = Role(split, "loss")
-            scores = [role for role in run.scores(split) if len(run[role]) >= self.least]
-            if loss in run and scores and len(run[loss]) >= self.least:
-                told = [finding for score in scores if (finding := self._compare(run, loss, score))]
+            losses = measure_all(run, [role for role in (Role(split, "loss"),) if role in run], self.least)
+            scores = measure_all(run, run.scores(split), self.least)
+            if losses and scores:
+                told = [finding for score in scores if (finding := self._compare(run, losses[0], score))]
                 if told:
                     yield max(told, key=lambda finding: finding.confidence)
                 return
 
-    def _compare(self, run: RunCurves, loss_role: Role, score_role: Role) -> Finding | None:
-        loss = measure(run.cost(loss_role), loss_role.measures)
-        score = measure(run.cost(score_role), score_role.measures)
+    def _compare(self, run: RunCurves, loss: Progress, score: Progress) -> Finding | None:
         if self._parted(loss, score):
             since, sure, story = loss.best_step, loss.certainty(loss.rise), TOO_SURE
         elif self._parted(score, loss):
@@ -121,25 +119,25 @@ class LossMetricDisagreement(Analyzer):
         else:
             return None
         calm = (more_regularization(run),) if story is TOO_SURE else ()
-        names = {"loss": run.roles[loss_role], "score": run.roles[score_role], "since": since}
+        names = {"loss": loss.name, "score": score.name, "since": since}
         return self.finding(
             Severity.WARNING,
             min(sure, 0.95),
-            Span((run.roles[loss_role], run.roles[score_role]), since, loss.last_step),
+            Span((loss.name, score.name), since, loss.last_step),
             f"{story.brief} since step {since}",
             story.message.format(**names),
             {
                 "loss_best_step": loss.best_step,
                 "score_best_step": score.best_step,
-                "loss_end": loss_role.measures.shown(loss.end),
-                "score_end": score_role.measures.shown(score.end),
+                "loss_end": loss.shown(loss.end),
+                "score_end": score.shown(score.end),
             },
             (*(remedy.format(**names) for remedy in story.remedies), *calm),
         )
 
     def _parted(self, worse: Progress, better: Progress) -> bool:
         """Whether one curve turned for the worse while the other improved since."""
-        gained = better.gained_since(worse.best_step)
+        gained = better.gained_since_best_of(worse)
         return (
             worse.rose
             and worse.rise >= self.turn * worse.fall

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
-from curve_analyzers.model import Finding, Pair, RunCurves, Severity, Span
-from curve_analyzers.progress import Progress, measure
+from curve_analyzers.model import Finding, RunCurves, Severity, Span
+from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import fall_or_rise, more_regularization
 from curve_analyzers.signal import certainty
 
@@ -34,13 +34,14 @@ class Overfitting(Analyzer):
     Prechelt, "Early Stopping - But When?" (1998): the generalization loss, here beside the curve's own noise.
     """
 
-    needs = (Need.PAIR,)
+    needs = (Need.HELD_OUT,)
     explains = ("not_converged",)
 
     rise: float = threshold(0.05, "climb above the held-out minimum, as a share of the fall to it", ge=0)
     own_fall: float = threshold(
         0.1, "least held-out fall, as a share of the training's, that the climb is measured by", ge=0
     )
+    alone: float = threshold(0.7, "most confidence without a training curve beside the held-out one", ge=0, le=1)
     severe: float = threshold(0.5, "climb from which it is critical, as a share of the fall", gt=0)
 
     fires = (
@@ -57,9 +58,12 @@ class Overfitting(Analyzer):
             "a score that peaks, then falls",
             run(train_accuracy=decay(0.1, 0.99), val_accuracy=valley(0.1, 0.8, end=0.6)),
         ),
+        Example("a held-out score beside a training loss", run(train_loss=decay(), val_map=valley(0.1, 0.8, end=0.5))),
+        Example("a held-out curve alone, as boosted trees log it", run(val_loss=valley())),
     )
     quiet = (
         Example("both rise: divergence", run(train_loss=valley(), val_loss=valley())),
+        Example("both rise, told by two quantities", run(train_loss=valley(), val_accuracy=valley(0.1, 0.9, end=0.3))),
         Example("validation is flat", run(train_loss=decay(), val_loss=decay(floor=0.5))),
         Example("noise", run(train_loss=decay(noise=0.1), val_loss=decay(floor=0.4, noise=0.15))),
         Example(
@@ -70,33 +74,45 @@ class Overfitting(Analyzer):
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
-        """Judge each pair of a training and a held-out curve."""
-        for pair in run.pairs():
-            train, val = measure(pair.train, pair.quantity), measure(pair.val, pair.quantity)
-            fall = val.fall if val.fall >= self.own_fall * train.fall else train.fall
-            if not (train.fell and val.rose and val.rise >= self.rise * fall):
-                continue
-            trained_worse = train.beyond_noise(-train.gained_since(val.best_step))
-            if not trained_worse and not self._score_improves(run, val):
-                yield self._finding(run, pair, val, val.rise / fall)
+        """Judge each held-out curve beside the training curve of its quantity, else of the run."""
+        for train_role, val_role in run.beside():
+            train = next(iter(measure_all(run, [train_role] if train_role else [], self.least)), None)
+            for val in measure_all(run, [val_role], self.least):
+                fall = self._fall(train, val)
+                trained_worse = train is not None and train.beyond_noise(-train.gained_since_best_of(val))
+                turned = fall > 0 and val.rose and val.rise >= self.rise * fall
+                if turned and not trained_worse and not self._score_improves(run, val):
+                    yield self._finding(run, train, val, val.rise / fall)
 
-    @staticmethod
-    def _score_improves(run: RunCurves, val: Progress) -> bool:
+    def _fall(self, train: Progress | None, val: Progress) -> float:
+        """What a climb is measured by; 0 where the model did not learn, so that it can overfit nothing."""
+        if train is not None and not train.fell:
+            return 0.0
+        if train is not None and train.quantity == val.quantity and val.fall < self.own_fall * train.fall:
+            return train.fall
+        return val.fall if val.fell else 0.0
+
+    def _score_improves(self, run: RunCurves, val: Progress) -> bool:
         """Whether a held-out score got better all the while the held-out loss got worse."""
-        scores = [measure(run.cost(role), role.measures) for role in run.held_out_scores() if len(run[role])]
-        others = [score for score in scores if score.curve.name != val.curve.name]
-        return any(score.beyond_noise(score.gained_since(val.best_step)) for score in others)
+        others = [score for score in measure_all(run, run.held_out_scores(), self.least) if score.name != val.name]
+        return any(score.beyond_noise(score.gained_since_best_of(val)) for score in others)
 
-    def _finding(self, run: RunCurves, pair: Pair, val: Progress, share: float) -> Finding:
-        best, end, since = pair.quantity.shown(val.best_value), pair.quantity.shown(val.end), val.best_step
+    def _finding(self, run: RunCurves, train: Progress | None, val: Progress, share: float) -> Finding:
+        name, since = val.name, val.best_step
+        best, end = val.shown(val.best_value), val.shown(val.end)
         change = fall_or_rise(best, end)
+        meanwhile = (
+            f", while {train.name} kept improving."
+            if train
+            else "; no training curve is there to show whether training kept improving."
+        )
+        sure = min(certainty(share, self.rise), val.certainty(val.rise))
         return self.finding(
-            Severity.CRITICAL if share >= self.severe else Severity.WARNING,
-            min(certainty(share, self.rise), val.certainty(val.rise)),
-            Span((pair.train.name, pair.val.name), since, val.last_step),
+            Severity.CRITICAL if share >= self.severe and train else Severity.WARNING,
+            sure if train else min(sure, self.alone),
+            Span((train.name, name) if train else (name,), since, val.last_step),
             f"{change} since step {since}",
-            f"{pair.val.name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since ({change}), while "
-            f"{pair.train.name} kept improving.",
+            f"{name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since ({change}){meanwhile}",
             {
                 "best_step": since,
                 "best": best,
@@ -105,7 +121,7 @@ class Overfitting(Analyzer):
                 "share_of_fall": share,
             },
             (
-                f"Keep the model of step {since}, and stop early: a patience of a few evaluations on {pair.val.name}.",
+                f"Keep the model of step {since}, and stop early: a patience of a few evaluations on {name}.",
                 more_regularization(run),
                 "Get more data, or more varied data by augmentation.",
                 "A smaller model is the last thing to try; more layers make it worse.",

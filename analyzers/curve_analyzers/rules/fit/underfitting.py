@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
-from curve_analyzers.model import Finding, Pair, RunCurves, Severity, Span, Split
-from curve_analyzers.progress import Progress, measure
+from curve_analyzers.model import Finding, RunCurves, Severity, Span, Split
+from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.remedies import less_regularization, percent, raise_rate
 from curve_analyzers.signal import certainty
 
@@ -79,32 +79,31 @@ class Underfitting(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge each pair of a training and a held-out curve."""
-        for pair in run.pairs():
-            train, val = measure(pair.train, pair.quantity), measure(pair.val, pair.quantity)
-            limit = self.poor_score if pair.quantity.bounded else self.poor
+        for train, val in ((measure(run, train), measure(run, val)) for train, val in run.pairs()):
+            limit = self.poor_score if train.quantity.bounded else self.poor
             if not (train.fell and self.moved <= train.share < limit):  # an unknown share (NaN) compares as false
                 continue
             ended = train.settled(self.settled) and val.settled(self.settled)
             apart = abs(val.end - train.end)
             together = apart <= self.gap * (train.end - train.perfect) or not train.beyond_noise(apart)
             if ended and together and not self._scores_well(run):
-                yield self._finding(run, pair, train, val, limit)
+                yield self._finding(run, train, val, limit)
 
     def _scores_well(self, run: RunCurves) -> bool:
         """Whether a score between 0 and 1 came most of the way, whatever the loss says."""
         roles = [role for role in (*run.held_out_scores(), *run.scores(Split.TRAIN)) if role.measures.bounded]
-        shares = [measure(run.cost(role), role.measures) for role in roles if len(run[role]) >= self.least]
-        return any(score.share >= self.poor_score or score.left <= self.near for score in shares)
+        scores = measure_all(run, roles, self.least)
+        return any(score.share >= self.poor_score or score.left <= self.near for score in scores)
 
-    def _finding(self, run: RunCurves, pair: Pair, train: Progress, val: Progress, limit: float) -> Finding:
-        start, end, val_end = (pair.quantity.shown(cost) for cost in (train.start, train.end, val.end))
+    def _finding(self, run: RunCurves, train: Progress, val: Progress, limit: float) -> Finding:
+        start, end, val_end = (train.shown(cost) for cost in (train.start, train.end, val.end))
         return self.finding(
             Severity.WARNING,
             min(certainty(limit, train.share), 0.9),
-            Span((pair.train.name, pair.val.name), int(train.curve.steps[0]), train.last_step),
+            Span((train.name, val.name), int(train.curve.steps[0]), train.last_step),
             f"only {percent(train.share)} of the way",
-            f"{pair.train.name} went from {start:.4g} to {end:.4g} and stopped there, {percent(train.share)} of the "
-            f"way to the best value there can be; {pair.val.name} is as poor ({val_end:.4g}).",
+            f"{train.name} went from {start:.4g} to {end:.4g} and stopped there, {percent(train.share)} of the "
+            f"way to the best value there can be; {val.name} is as poor ({val_end:.4g}).",
             {"start": start, "end": end, "held_out_end": val_end, "share_of_way": train.share},
             (
                 raise_rate(run) + " If the curve is jagged, lower it instead.",

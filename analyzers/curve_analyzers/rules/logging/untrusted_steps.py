@@ -54,15 +54,15 @@ class UntrustedSteps(Analyzer):
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
-        """Judge what settling the curves took; the curve that took most speaks for the run."""
-        lost = [curve for curve in run.curves.values() if curve.step_unit is StepUnit.RANK]
+        """Judge what settling the curves with a role took; the curve that took most speaks for the run."""
+        judged = {name: run.curves[name] for name in run.roles.values()}
+        lost = [curve for curve in judged.values() if curve.step_unit is StepUnit.RANK]
         if lost:
             yield self._one_step([curve.name for curve in lost], max(map(len, lost)))
             return
         changed = {
             name: (curve.rewound + curve.duplicates) / (len(curve) + curve.rewound + curve.duplicates)
-            for name, curve in run.curves.items()
-            if len(curve)
+            for name, curve in judged.items()
         }
         worst = max(changed, key=lambda name: changed[name])
         if changed[worst] >= self.share:

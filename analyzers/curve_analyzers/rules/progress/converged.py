@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
-from curve_analyzers.model import Finding, Pair, RunCurves, Severity, Span
-from curve_analyzers.progress import Progress, measure
+from curve_analyzers.model import Finding, RunCurves, Severity, Span
+from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.remedies import percent
 
 
@@ -55,14 +55,11 @@ class Converged(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """All pairs must have settled close together, and no held-out score may have turned."""
-        judged = [(p, measure(p.train, p.quantity), measure(p.val, p.quantity)) for p in run.pairs()]
-        scores = [
-            measure(run.cost(role), role.measures) for role in run.held_out_scores() if len(run[role]) >= self.least
-        ]
-        if all(self._settled(train, val) for _, train, val in judged) and not any(
-            score.rose and score.rise > self.settled * score.fall for score in scores
-        ):
-            yield self._finding(*judged[0], agreeing=len(scores))
+        pairs = [(measure(run, train), measure(run, val)) for train, val in run.pairs()]
+        scores = measure_all(run, run.held_out_scores(), self.least)
+        turned = any(score.rose and score.rise > self.settled * score.fall for score in scores)
+        if all(self._settled(train, val) for train, val in pairs) and not turned:
+            yield self._finding(*pairs[0], agreeing=len(scores))
 
     def _settled(self, train: Progress, val: Progress) -> bool:
         if not (train.fell and val.fell) or train.share < self.learned:
@@ -76,18 +73,16 @@ class Converged(Analyzer):
             and not (val.rose and val.rise > self.settled * val.fall)
         )
 
-    def _finding(self, pair: Pair, train: Progress, val: Progress, *, agreeing: int) -> Finding:
-        end, val_end = pair.quantity.shown(train.end), pair.quantity.shown(val.end)
+    def _finding(self, train: Progress, val: Progress, *, agreeing: int) -> Finding:
+        end, val_end = train.shown(train.end), val.shown(val.end)
         gap = (val.end - train.end) / train.fall
         others = f", and {agreeing} held-out score{'s agree' if agreeing > 1 else ' agrees'}" if agreeing else ""
         return self.finding(
             Severity.INFO,
             0.9 if agreeing else 0.8,
-            Span(
-                (pair.train.name, pair.val.name), int(train.steps[round(0.8 * (len(train.steps) - 1))]), train.last_step
-            ),
+            Span((train.name, val.name), int(train.steps[round(0.8 * (len(train.steps) - 1))]), train.last_step),
             f"settled at {val_end:.3g}",
-            f"{pair.train.name} settled at {end:.4g} and {pair.val.name} at {val_end:.4g}, {percent(abs(gap))} of the "
+            f"{train.name} settled at {end:.4g} and {val.name} at {val_end:.4g}, {percent(abs(gap))} of the "
             f"fall apart{others}.",
             {"end": end, "held_out_end": val_end, "gap_share_of_fall": gap, "agreeing_scores": agreeing},
             ("Nothing for this run. To get further, change data, features or model, and compare the runs.",),

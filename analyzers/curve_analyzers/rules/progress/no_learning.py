@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.hyperparameters import class_count
-from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span
-from curve_analyzers.progress import Progress, measure
+from curve_analyzers.model import Finding, RunCurves, Severity, Span, Split
+from curve_analyzers.progress import Progress, measure_all
+from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import fall_or_rise, percent, raise_rate
 
 
@@ -71,12 +72,11 @@ class NoLearning(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the curves the run is judged on; all of them must have stayed where they began."""
-        curves = {role: measure(run.cost(role), role.measures) for role in run.learning}
-        moved = any(self._moved(progress) or self._hidden(progress) for progress in curves.values())
+        curves = measure_all(run, run.learning, self.least)
+        moved = any(self._moved(progress) or self._hidden(progress) for progress in curves)
         if moved or self._score_learned(run):
             return
-        role, progress = next(iter(curves.items()))
-        yield self._finding(run, role, progress)
+        yield self._finding(run, curves[0])
 
     def _moved(self, progress: Progress) -> bool:
         if progress.rose and progress.rise > self.least_share * abs(progress.best):
@@ -91,18 +91,15 @@ class NoLearning(Analyzer):
 
     def _score_learned(self, run: RunCurves) -> bool:
         """Whether a score improved, or was good from the start."""
-        scores = (
-            measure(run.cost(role), role.measures)
-            for role in run.roles
-            if role in (*run.held_out_scores(), *run.scores(role.split)) and len(run[role]) >= self.least
-        )
+        roles = [role for split in Split for role in run.scores(split)]
+        scores = measure_all(run, roles, self.least)
         return any((score.fell and score.share >= self.least_share) or score.left <= self.good for score in scores)
 
-    def _finding(self, run: RunCurves, role: Role, progress: Progress) -> Finding:
-        name = run.roles[role]
-        start, end = role.measures.shown(progress.start), role.measures.shown(progress.end)
+    def _finding(self, run: RunCurves, progress: Progress) -> Finding:
+        name = progress.name
+        start, end = progress.shown(progress.start), progress.shown(progress.end)
         classes = class_count(run)
-        chance = math.log(classes) if classes and role.quantity == "loss" else None
+        chance = math.log(classes) if classes and progress.quantity.kind is Kind.LOSS else None
         at_chance = (
             f" Guessing among {classes} classes scores ln {classes} = {chance:.3g}: that is where it sits."
             if chance and abs(end - chance) <= self.least_share * chance

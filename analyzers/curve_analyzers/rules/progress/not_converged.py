@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span
-from curve_analyzers.progress import Progress, measure
+from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import percent
 from curve_analyzers.signal import certainty
 
@@ -61,8 +61,7 @@ class NotConverged(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the held-out curve where there is one that can be judged, else the training curve."""
-        role = next(role for role in (*run.held_out, *run.learning) if len(run[role]) >= self.least)
-        progress = measure(run.cost(role), role.measures)
+        progress = measure_all(run, (*run.held_out, *run.learning), self.least)[0]
         gain = progress.gain(0.2)
         if (
             progress.fell
@@ -70,7 +69,7 @@ class NotConverged(Analyzer):
             and gain >= self.worth * progress.fall
             and not self._ended(run)
         ):
-            yield self._finding(run, role, progress, gain)
+            yield self._finding(progress, gain)
 
     def _ended(self, run: RunCurves) -> bool:
         """Whether the schedule had driven the learning rate down by the end."""
@@ -79,8 +78,8 @@ class NotConverged(Analyzer):
         rate = run[Role.LEARNING_RATE].values
         return bool(rate[-1] < self.spent * rate.max())
 
-    def _finding(self, run: RunCurves, role: Role, progress: Progress, gain: float) -> Finding:
-        name, share, end = run.roles[role], gain / progress.fall, role.measures.shown(progress.end)
+    def _finding(self, progress: Progress, gain: float) -> Finding:
+        name, share, end = progress.name, gain / progress.fall, progress.shown(progress.end)
         since = int(progress.steps[round(0.8 * (len(progress.steps) - 1))])
         return self.finding(
             Severity.WARNING,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run
-from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span
+from curve_analyzers.model import Finding, RunCurves, Severity, Span
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import percent, raise_rate
 from curve_analyzers.signal import certainty
@@ -56,18 +56,17 @@ class SlowLearning(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the first of the curves the run is judged on."""
-        role = run.learning[0]
-        progress = measure(run.cost(role), role.measures)
+        progress = measure(run, run.learning[0])
         if not (progress.fell and self.least_share <= progress.share < self.most_share):
             return
         second = progress.gain(0.5)
         first = float(progress.levels[0]) - progress.end - second
         if second >= self.straight * first and progress.beyond_noise(second):
-            yield self._finding(run, role, progress, second)
+            yield self._finding(run, progress, second)
 
-    def _finding(self, run: RunCurves, role: Role, progress: Progress, second: float) -> Finding:
-        name = run.roles[role]
-        start, end = role.measures.shown(progress.start), role.measures.shown(progress.end)
+    def _finding(self, run: RunCurves, progress: Progress, second: float) -> Finding:
+        name = progress.name
+        start, end = progress.shown(progress.start), progress.shown(progress.end)
         lengths = (progress.end - progress.perfect) / (2 * second)
         return self.finding(
             Severity.WARNING,

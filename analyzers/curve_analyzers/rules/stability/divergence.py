@@ -9,8 +9,8 @@ import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, growth, line, run, step, valley
-from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span
-from curve_analyzers.progress import Progress, measure
+from curve_analyzers.model import Finding, RunCurves, Severity, Span
+from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import fall_or_rise, lower_rate
 from curve_analyzers.signal import certainty
 
@@ -67,24 +67,24 @@ class Divergence(Analyzer):
         Example("a spike at the end", run(train_loss=decay().bumped({1.0: 5.0}))),
         Example("noise", run(train_loss=decay(noise=0.2))),
         Example("flat", run(train_loss=flat(1.0))),
+        Example("a held-out curve alone that turns: overfitting", run(val_loss=valley(end=1.8))),
         Example("a small rise at the end", run(train_loss=valley(turn=0.8, end=0.8))),
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge every curve the run is judged on in training; the worst speaks for the run."""
-        for role in run.learning:
-            if len(run[role]) < self.least:
-                continue
-            progress = measure(run.cost(role), role.measures)
-            scale = max(self.rise * progress.fall, self.own * abs(progress.start))
+        for progress in measure_all(run, run.learning, self.least):
+            # A held-out curve alone may rise because training goes too well; one that ends above its start blew up.
+            rise = self.rise if run.training else max(self.rise, 1.0)
+            scale = max(rise * progress.fall, self.own * abs(progress.start))
             if progress.rose and progress.rise >= scale:
-                yield self._finding(run, role, progress, scale)
+                yield self._finding(run, progress, scale)
 
-    def _finding(self, run: RunCurves, role: Role, progress: Progress, scale: float) -> Finding:
-        name, since = run.roles[role], self._since(progress, scale)
-        best, end = role.measures.shown(progress.best_value), role.measures.shown(progress.end)
+    def _finding(self, run: RunCurves, progress: Progress, scale: float) -> Finding:
+        name, since = progress.name, self._since(progress, scale)
+        best, end = progress.shown(progress.best_value), progress.shown(progress.end)
         change = fall_or_rise(best, end)
-        way = "fell" if role.measures.shown(1.0) < 0 else "rose"
+        way = "fell" if progress.shown(1.0) < 0 else "rose"
         return self.finding(
             Severity.CRITICAL,
             min(certainty(progress.rise, scale), progress.certainty(progress.rise)),

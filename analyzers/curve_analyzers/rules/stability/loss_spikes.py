@@ -68,7 +68,7 @@ class LossSpikes(Analyzer):
         width = min(2 * max(2, round(self.longest * len(curve))) + 1, 101)
         usual = running_median(curve.values, width)
         over = (curve.values - usual)[width // 2 :]  # at the start the median runs ahead of the first fall
-        limit = self._limit(over, usual[width // 2 :], measure(curve, role.measures).fall)
+        limit = self._limit(over, usual[width // 2 :], measure(run, role).fall)
         peaks, heights = _peaks(over, limit, longest=width // 2)
         if len(peaks):
             yield self._finding(run, role, peaks + width // 2, heights / limit[peaks])

@@ -29,7 +29,7 @@ class NonFinite(Analyzer):
 
     ## When it is wrong
     When the metric is undefined by nature for some evaluations, such as the precision of a class that does not occur.
-    Only losses and gradient norms are looked at for that reason.
+    Only losses, errors and gradient norms are looked at for that reason.
 
     ## Source
     Micikevicius et al., "Mixed Precision Training" (2018), on overflow; IEEE 754 on what follows from one NaN.
@@ -55,6 +55,7 @@ class NonFinite(Analyzer):
         Example(
             "the rate was raised before", run(train_loss=decay().lost(0.6), learning_rate=step(0.01, 1.0, 0.57, 0.0))
         ),
+        Example("an error where no loss was logged", run(train_rmse=decay().lost(0.6))),
         Example("the held-out loss alone", run(train_loss=decay(), val_loss=decay(floor=0.3).lost(0.0))),
     )
     quiet = (
@@ -75,7 +76,7 @@ class NonFinite(Analyzer):
 
     @staticmethod
     def _lost(run: RunCurves, role: Role) -> bool:
-        looked_at = role.measures.kind is Kind.LOSS or role.quantity == "gradient_norm"
+        looked_at = role.measures.kind in {Kind.LOSS, Kind.ERROR} or role.quantity == "gradient_norm"
         return looked_at and not np.isfinite(run.raw(role).values).all()
 
     def _finding(self, run: RunCurves, role: Role, first: int) -> Finding:

@@ -71,8 +71,7 @@ class Oscillation(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the first training curve; a held-out curve swings for reasons of its own."""
-        role = run.learning[0]
-        progress = measure(run.cost(role), role.measures)
+        progress = measure(run, run.learning[0])
         swings = _swings(progress.curve.values)
         half = swings[len(swings) // 2 :]
         size = float(np.subtract(*np.quantile(half, (0.9, 0.1))))
@@ -93,7 +92,7 @@ class Oscillation(Analyzer):
         since = int(curve.steps[len(curve) // 2])
         apart = (curve.steps[-1] - curve.steps[0]) / max(len(curve) - 1, 1)
         every = f", with a period of about {period * apart:.3g} steps" if period else ""
-        growing = f", and the swings grew {grown:.1f} times" if grown > self.growing else ""
+        growing = f", and the swings grow ({percent(grown - 1)} over the run)" if grown > self.growing else ""
         return self.finding(
             Severity.WARNING,
             min(certainty(share, self.swing), 0.95),
