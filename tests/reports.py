@@ -6,20 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from curve_analyzers.model import (
-    Curve,
-    Finding,
-    Floats,
-    Outcome,
-    Report,
-    Role,
-    RunCurves,
-    Severity,
-    Span,
-    Split,
-    Status,
-    VitalSign,
-)
+from curve_analyzers.findings import Finding, Outcome, Report, Severity, Span, Status, VitalSign
+from curve_analyzers.model import Curve, Floats, Role, RunCurves, Split
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from curve_analyzers.examples import Example
-from curve_analyzers.model import Curve, Finding, Role, RunCurves, Severity, Span, Split
+from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.quantities import Kind
 
 __all__ = ["Analyzer", "Need", "threshold"]

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from curve_analyzers.analyzer import Analyzer
 from curve_analyzers.engine import diagnose
-from curve_analyzers.model import Finding
+from curve_analyzers.findings import Finding
 from curve_analyzers.registry import all_rules
 
 __all__ = ["explanation", "reference"]

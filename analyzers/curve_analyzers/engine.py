@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer
+from curve_analyzers.findings import Finding, Outcome, Report, Severity, Status
 from curve_analyzers.fingerprint import fingerprint
-from curve_analyzers.model import Finding, Outcome, Report, RunCurves, Severity, Status
+from curve_analyzers.model import RunCurves
 from curve_analyzers.reading import read_value
 from curve_analyzers.registry import all_rules, family_order
 from curve_analyzers.vital_signs import vital_signs

@@ -19,7 +19,8 @@ import numpy as np
 from curve_analyzers.analyzer import HEADINGS, Analyzer
 from curve_analyzers.engine import diagnose
 from curve_analyzers.examples import Example
-from curve_analyzers.model import Floats, Ints, Outcome, RawCurve, RawRun, RunCurves, Status
+from curve_analyzers.findings import Outcome, Status
+from curve_analyzers.model import Floats, Ints, RawCurve, RawRun, RunCurves
 from curve_analyzers.settle import prepare
 
 __all__ = ["PROMISES", "nasty_runs"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from curve_analyzers.model import Role, RunCurves, Split, VitalSign
+from curve_analyzers.findings import VitalSign
+from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
 
 __all__ = ["vital_signs"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from mlflow_diagnose.failures import BAD_INPUT, INCOMPLETE, Failures
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from curve_analyzers.model import Report
+    from curve_analyzers.findings import Report
 
 __all__ = ["main"]
 
@@ -74,7 +75,7 @@ def _pairs(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[
     return {tag: role for tag, _, role in (text.rpartition("=") for text in texts)}
 
 
-# `main` looks for it itself: what fails before a command has its options is shown too.
+# `main` looks for it itself, so that it also shows what fails before a command has its options.
 debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 tracking_uri_option = click.option(
     "--tracking-uri", metavar="URI", help="MLflow's store or server; else MLFLOW_TRACKING_URI or MLflow's own default."
@@ -214,7 +215,9 @@ def clean(failures: Failures, run_ids: tuple[str, ...], tracking_uri: str | None
         line = ""
         with failures.aside(run_id):
             gone, left = take_out(run_id, tracking_uri)
-            line = f"{run_id}: tags removed: {', '.join(gone) or 'none'}"
+            line = (
+                f"{run_id}: diagnosis taken out of {', '.join(gone)}" if gone else f"{run_id}: no tag holds a diagnosis"
+            )
             if left:
                 line += f"; MLflow's client cannot delete artifacts: {', '.join(left)} remain"
         if line:
@@ -240,6 +243,11 @@ def demo(folder: Path) -> int:
     return 0
 
 
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """Tell a warning in a line, without the place in the code it came from."""
+    click.echo(f"mlflow-diagnose: {message}", err=True)
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """The console script; ends the process with the exit status."""
     words = sys.argv[1:] if args is None else list(args)
@@ -247,7 +255,8 @@ def main(args: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # not every output can print every character
     try:
-        with cli.make_context("mlflow-diagnose", words, obj=failures) as context:
+        with warnings.catch_warnings(), cli.make_context("mlflow-diagnose", words, obj=failures) as context:
+            warnings.showwarning = _show_warning
             status = cli.invoke(context)
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence: no traceback

@@ -34,10 +34,12 @@ class Settings:
     Attributes:
         rules: The rules, with their thresholds; all of them, by default.
         role_map: Role names by curve name, over what the names say by themselves.
+        expected: Curves of the role map of which a run must have one; none where empty.
     """
 
     rules: tuple[Analyzer, ...] = field(default_factory=all_rules)
     role_map: Mapping[str, str] = field(default_factory=dict)
+    expected: frozenset[str] = frozenset()
 
 
 def load_settings(
@@ -54,12 +56,13 @@ def load_settings(
             and tables `[rules.<rule>]` (value by threshold); None for none.
         select: Rules or families to judge by, instead of all; the file's where empty.
         ignore: Rules or families to leave out, besides the file's.
-        role_map: Role names by curve name, over the file's.
+        role_map: Role names by curve name, over the file's. A run must have one of these curves; the file's, which is
+            written for all runs of a project, it need not have.
 
     Raises:
         BadInputError: The file, or a rule, threshold or role that is named, is wrong.
     """
-    file = _read(path) if path else _File()
+    file, role_map = _read(path) if path else _File(), role_map or {}
     with _blaming(f"the config file {path}: "):
         changed = {name: _with_thresholds(rule_named(name), values) for name, values in file.rules.items()}
         selected, ignored = _named(file.select), _named(file.ignore)
@@ -67,12 +70,12 @@ def load_settings(
     with _blaming():
         selected = _named(select) or selected
         ignored |= _named(ignore)
-        _check_roles(role_map or {})
+        _check_roles(role_map)
     chosen = (selected or {rule.name for rule in all_rules()}) - ignored
     if not chosen:
         raise BadInputError("no rule is left to judge by: everything selected is also ignored")
     rules = tuple(changed.get(rule.name, rule) for rule in all_rules() if rule.name in chosen)
-    return Settings(rules, {**file.roles, **(role_map or {})})
+    return Settings(rules, {**file.roles, **role_map}, frozenset(role_map))
 
 
 class _File(BaseModel):

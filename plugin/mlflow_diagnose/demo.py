@@ -28,7 +28,7 @@ from mlflow_diagnose.readers import open_source
 from mlflow_diagnose.readers.mlflow import quiet
 
 if TYPE_CHECKING:
-    from curve_analyzers.model import Report
+    from curve_analyzers.findings import Report
 
 __all__ = ["MODELS", "run_demo"]
 

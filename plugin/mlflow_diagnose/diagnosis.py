@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from curve_analyzers.model import Finding, Report
+from curve_analyzers.findings import Finding, Report
 
 __all__ = ["Diagnosis"]
 

@@ -10,7 +10,7 @@ from curve_analyzers.settle import prepare
 from mlflow_diagnose.errors import BadInputError, WriteError
 
 if TYPE_CHECKING:
-    from curve_analyzers.model import Report
+    from curve_analyzers.findings import Report
     from mlflow_diagnose.config import Settings
     from mlflow_diagnose.readers import Reader
 
@@ -22,19 +22,19 @@ MOST_NAMED = 20  # curves that an error lists
 def judge(reader: Reader, run_id: str, settings: Settings) -> Report:
     """Read a run and judge it.
 
-    Curves that the role map names and the run does not have are no error as long as it has one of them: a map is
-    written for many runs.
+    Curves that the role map names and the run does not have are no error, as a map is written for many runs; but of
+    `settings.expected` it must have one.
 
     Raises:
         RunNotFoundError: The store has no such run.
         ReadError: The run could not be read.
-        BadInputError: There is no such store, the run has no curve that the role map names, or two with one role.
+        BadInputError: There is no such store, the run has none of the expected curves, or two that are mapped to one role.
     """
     raw = reader.read(run_id)
     names = [curve.name for curve in raw.curves if len(curve.values)]
     known = {name: role for name, role in settings.role_map.items() if name in names}
-    if settings.role_map and not known:
-        wanted = ", ".join(map(repr, settings.role_map))
+    if settings.expected and settings.expected.isdisjoint(names):
+        wanted = ", ".join(map(repr, sorted(settings.expected)))
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         raise BadInputError(
             f"run {run_id!r} has no curve {wanted} to map; "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from curve_analyzers.model import Report
+    from curve_analyzers.findings import Report
 
 __all__ = ["opened", "print_html", "print_json", "print_text"]
 

@@ -11,7 +11,8 @@ import pytest
 from curve_analyzers.analyzer import Analyzer, Need
 from curve_analyzers.engine import diagnose
 from curve_analyzers.examples import decay, flat, growth, run, step, valley
-from curve_analyzers.model import Finding, RawCurve, RawRun, RunCurves, Severity, Span, Status
+from curve_analyzers.findings import Finding, Severity, Span, Status
+from curve_analyzers.model import RawCurve, RawRun, RunCurves
 from curve_analyzers.registry import all_rules
 from curve_analyzers.settle import prepare
 

@@ -10,7 +10,8 @@ import pytest
 from curve_analyzers import testing
 from curve_analyzers.analyzer import Analyzer, Need
 from curve_analyzers.examples import Example, decay, flat, run
-from curve_analyzers.model import Finding, Role, RunCurves, Severity, Span
+from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.model import Role, RunCurves
 
 
 @dataclass(frozen=True, kw_only=True)

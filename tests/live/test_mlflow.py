@@ -19,7 +19,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
 from curve_analyzers import __version__
-from curve_analyzers.model import Finding, RawCurve, RawRun, Report, Severity, Span
+from curve_analyzers.findings import Finding, Report, Severity, Span
+from curve_analyzers.model import RawCurve, RawRun
 from curve_analyzers.settle import prepare
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError, WriteError
 from mlflow_diagnose.readers import open_source

@@ -183,6 +183,19 @@ class TestHelp:
         for word in ("Why it matters", "What to try", "When it is wrong", "Thresholds", "[rules.overfitting]"):
             assert word in ended.out
 
+    def test_a_strangers_rule_that_fails_is_named_in_a_line(self, tmp_path):
+        """The others are there."""
+        info = tmp_path / "stranger-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Name: stranger\nVersion: 1.0\n", "utf-8")
+        (info / "entry_points.txt").write_text("[mlflow_diagnose.rules]\nodd = nowhere:Odd\n", "utf-8")
+        command = [sys.executable, "-c", "from mlflow_diagnose.cli import main; main()", "rules"]
+        environment = {"PYTHONPATH": str(tmp_path)}
+        ended = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        assert "overfitting" in ended.stdout
+        (line,) = ended.stderr.splitlines()
+        assert line.startswith("mlflow-diagnose: rule 'odd' (nowhere:Odd) could not be loaded: ")
+
 
 class TestWrongUsage:
     """Status 2, nothing on stdout, and one line that names what was wrong."""
@@ -315,6 +328,15 @@ class TestRuns:
         (run,) = json.loads(call(*runs(*args)).out)["runs"]
         assert run["roles"] == {"train_loss": "a", "val_loss": "b"}
         assert run["verdict"] == "overfitting"
+
+    def test_roles_of_a_config_file_need_not_fit_every_run(self, call, runs, tmp_path):
+        """It is written once for a project."""
+        config = tmp_path / "diagnose.toml"
+        config.write_text('[roles]\nb = "val_loss"\n', "utf-8")
+        ended = call(*runs("healthy", "unnamed", "empty", "--config", config, "--format", "json"))
+        assert (ended.status, ended.err) == (0, "")
+        roles = [run["roles"] for run in json.loads(ended.out)["runs"]]
+        assert roles == [{"train_loss": "train_loss", "val_loss": "val_loss"}, {"val_loss": "b"}, {}]
 
     @pytest.mark.parametrize(
         ("maps", "told"),
@@ -465,14 +487,15 @@ class TestWriting:
         assert (ended.status, ended.err) == (0, "")
         assert tags_in(store, run_id) == {"team": "vision", NOTE: "My run."}
         (line,) = ended.out.splitlines()
-        assert "diagnose.verdict" in line
+        assert line.startswith(f"{run_id}: diagnosis taken out of diagnose.")
+        assert NOTE in line
         assert "diagnosis/report.html, diagnosis/curves.png, diagnosis/findings.json remain" in line
 
     def test_clean_does_the_known_runs(self, call, store, run_id):
         """An unknown one alone is bad input, beside others it makes them incomplete."""
         both = call("clean", "nope", run_id, "--tracking-uri", store.uri)
         assert both.status == 3
-        assert both.out == f"{run_id}: tags removed: none\n"
+        assert both.out == f"{run_id}: no tag holds a diagnosis\n"
         assert both.line == f"MLflow at {store.uri} has no run 'nope'"
         assert call("clean", "nope", "--tracking-uri", store.uri).status == 2
 

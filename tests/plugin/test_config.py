@@ -69,6 +69,7 @@ def test_command_line_goes_over_the_file(config):
     settings = load_settings(path, select=["stability"], ignore=["divergence"], role_map={"a": "val_f1"})
     assert names(settings) == family("stability") - {"oscillation", "divergence"}
     assert settings.role_map == {"a": "val_f1", "b": "train_loss"}
+    assert settings.expected == {"a"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curve_analyzers.model import Severity
+from curve_analyzers.findings import Severity
 from mlflow_diagnose.config import load_settings
 from mlflow_diagnose.pipeline import judge
 from mlflow_diagnose.readers import open_source

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import reports
-from curve_analyzers.model import Curve, Report, Role, Severity, Split
+from curve_analyzers.findings import Report, Severity
+from curve_analyzers.model import Curve, Role, Split
 from curve_analyzers.registry import rule_named
 from mlflow_diagnose.report import words
 from mlflow_diagnose.report.chart import COLOURS, NARROW, chart_png, chart_svg

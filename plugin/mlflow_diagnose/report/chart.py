@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from curve_analyzers.model import Report, Severity, Split
+from curve_analyzers.findings import Report, Severity
+from curve_analyzers.model import Split
 from mlflow_diagnose.report import words
 from mlflow_diagnose.report.panels import Axis, Bar, Line, Mark, Panel, Plan, plan
 

@@ -16,7 +16,7 @@ from mlflow_diagnose.report import words
 from mlflow_diagnose.report.chart import COLOURS, NARROW, chart_svg
 
 if TYPE_CHECKING:
-    from curve_analyzers.model import Report
+    from curve_analyzers.findings import Report
 
 __all__ = ["page"]
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from curve_analyzers import signal
 from curve_analyzers.alignment import same_unit
-from curve_analyzers.model import Curve, Floats, Report, Role, RunCurves, Severity, Split, StepUnit
+from curve_analyzers.findings import Report, Severity
+from curve_analyzers.model import Curve, Floats, Role, RunCurves, Split, StepUnit
 from curve_analyzers.quantities import QUANTITIES, Kind
 from mlflow_diagnose.report import words
 

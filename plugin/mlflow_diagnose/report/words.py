@@ -8,7 +8,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from curve_analyzers.model import Finding, Outcome, Report, Span, Status, StepUnit
+from curve_analyzers.findings import Finding, Outcome, Report, Span, Status
+from curve_analyzers.model import StepUnit
 
 __all__ = [
     "LOG_MORE",

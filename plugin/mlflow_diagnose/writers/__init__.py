@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from curve_analyzers.model import Report
+    from curve_analyzers.findings import Report
 
 __all__ = ["Writer"]
 

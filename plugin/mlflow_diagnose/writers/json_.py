@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from curve_analyzers.model import Finding, Report
+from curve_analyzers.findings import Finding, Report
 
 __all__ = ["schema", "to_json", "to_text"]
 

@@ -16,7 +16,7 @@ from mlflow_diagnose.readers.mlflow import TrackingStore
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from curve_analyzers.model import Report
+    from curve_analyzers.findings import Report
 
 __all__ = ["FILES", "FOLDER", "MlflowArtifacts"]
 

@@ -10,7 +10,8 @@ import numpy as np
 from mlflow.entities import RunTag
 
 from curve_analyzers import __version__
-from curve_analyzers.model import Severity, StepUnit
+from curve_analyzers.findings import Severity
+from curve_analyzers.model import StepUnit
 from curve_analyzers.registry import all_rules
 from mlflow_diagnose.errors import ReadError, WriteError
 from mlflow_diagnose.readers.mlflow import TrackingStore, plain
@@ -18,7 +19,7 @@ from mlflow_diagnose.readers.mlflow import TrackingStore, plain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from curve_analyzers.model import Finding, Report
+    from curve_analyzers.findings import Finding, Report
 
 __all__ = ["MlflowTags", "note_of", "tags_of", "with_note"]
 

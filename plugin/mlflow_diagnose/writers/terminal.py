@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from curve_analyzers.model import Finding, Report, Severity, VitalSign
+from curve_analyzers.findings import Finding, Report, Severity, VitalSign
 from mlflow_diagnose.report import words
 
 if TYPE_CHECKING:

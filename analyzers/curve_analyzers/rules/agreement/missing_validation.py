@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need
 from curve_analyzers.examples import Example, decay, run
-from curve_analyzers.model import Finding, RunCurves, Severity, Span
+from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.model import RunCurves
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
-from curve_analyzers.model import Finding, RunCurves, Severity, Span
+from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import fall_or_rise, more_regularization
 from curve_analyzers.signal import certainty

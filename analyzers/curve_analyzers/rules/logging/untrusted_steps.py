@@ -9,7 +9,8 @@ import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, run
-from curve_analyzers.model import Finding, RunCurves, Severity, Span, StepUnit
+from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.model import RunCurves, StepUnit
 
 
 @dataclass(frozen=True, kw_only=True)

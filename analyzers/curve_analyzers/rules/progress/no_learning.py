@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
+from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import class_count
-from curve_analyzers.model import Finding, RunCurves, Severity, Span, Split
+from curve_analyzers.model import RunCurves, Split
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import fall_or_rise, percent, raise_rate

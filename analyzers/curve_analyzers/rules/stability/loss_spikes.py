@@ -9,7 +9,8 @@ import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, run, sawtooth, step
-from curve_analyzers.model import Finding, Floats, Ints, Role, RunCurves, Severity, Span
+from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.model import Floats, Ints, Role, RunCurves
 from curve_analyzers.progress import measure
 from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import certainty, running_median, spread

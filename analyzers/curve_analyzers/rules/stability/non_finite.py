@@ -9,7 +9,8 @@ import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, growth, line, run, step
-from curve_analyzers.model import Curve, Finding, Role, RunCurves, Severity, Span, Split
+from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import spread
