@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING
 
-import numpy as np
 from mlflow.entities import RunTag
 
 from curve_analyzers import __version__
 from curve_analyzers.findings import Severity
-from curve_analyzers.model import StepUnit
 from curve_analyzers.registry import all_rules
 from mlflow_diagnose.errors import ReadError, WriteError
 from mlflow_diagnose.readers.mlflow import TrackingStore, plain
+from mlflow_diagnose.report.words import best_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from curve_analyzers.findings import Finding, Report
+    from curve_analyzers.findings import Report
 
 __all__ = ["MlflowTags", "note_of", "tags_of", "with_note"]
 
@@ -109,7 +107,7 @@ def tags_of(report: Report) -> dict[str, str]:
     tags: dict[str, str] = {}
     for finding in sorted(report.findings, key=lambda finding: -finding.severity):
         tags.setdefault(f"{PREFIX}{finding.rule}", f"{finding.severity.word}: {finding.brief}")
-    step = _best_step(report)
+    step = best_step(report)
     fixed = {
         "verdict": report.verdict,
         "status": report.status,
@@ -156,19 +154,3 @@ def _written(tags: Mapping[str, str]) -> list[str]:
 def _as_text(untrusted: str) -> str:
     """Text that Markdown shows as it is: names from a log make no link, picture or element."""
     return re.sub(r"([\\`*_\[\]])", r"\\\1", plain(untrusted)).replace("<", "&lt;")
-
-
-def _best_step(report: Report) -> int | None:
-    """The step of the best model: what the findings say, the verdict's first, else where the held-out curve is best."""
-    findings: list[Finding] = sorted(report.findings, key=lambda finding: finding is not report.main)
-    for finding in findings:
-        step = finding.evidence.get("best_step")
-        if isinstance(step, (int, float)) and not isinstance(step, bool) and math.isfinite(step):
-            return int(step)
-    held_out = report.run.held_out
-    if len(held_out) != 1:
-        return None
-    curve = report.run.cost(held_out[0])
-    if not len(curve) or curve.step_unit is StepUnit.RANK:
-        return None
-    return int(curve.steps[np.argmin(curve.values)])
