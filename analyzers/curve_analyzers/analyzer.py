@@ -13,6 +13,7 @@ from curve_analyzers.examples import Example
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.quantities import Kind
+from curve_analyzers.wording import count
 
 __all__ = ["Analyzer", "Need", "threshold"]
 
@@ -142,7 +143,7 @@ class Analyzer(ABC):
                 return need.what
             longest = max(found, key=len)
             if len(longest) < self.least:
-                return f"{longest.name!r} has {_count(len(longest), 'usable point')}; {self.least} are needed"
+                return f"{longest.name!r} has {count(len(longest), 'usable point')}; {self.least} are needed"
         return None
 
     @property
@@ -182,7 +183,3 @@ class Analyzer(ABC):
         """A finding under this rule's name, its confidence kept within 0..1."""
         confidence = min(max(float(confidence), 0.0), 1.0)
         return Finding(self.name, severity, confidence, span, brief, message, dict(evidence), tuple(remedies))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

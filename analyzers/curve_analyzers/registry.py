@@ -38,7 +38,7 @@ def family_order(family: str) -> int:
 
 
 def rule_named(name: str) -> Analyzer:
-    """The rule of a name.
+    """The rule of a name, also as people read it, `loss spikes`.
 
     Raises:
         ValueError: There is no such rule; the message names the nearest.
@@ -46,9 +46,10 @@ def rule_named(name: str) -> Analyzer:
     import difflib  # noqa: PLC0415 - only for a slip of the user's
 
     by_name = {rule.name: rule for rule in all_rules()}
-    if name in by_name:
-        return by_name[name]
-    near = difflib.get_close_matches(name, by_name, n=1)
+    asked = "_".join(name.lower().replace("-", " ").replace("_", " ").split())
+    if asked in by_name:
+        return by_name[asked]
+    near = difflib.get_close_matches(asked, by_name, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "`mlflow-diagnose rules` lists them"
     raise ValueError(f"no rule is called {name!r}; {hint}")
 

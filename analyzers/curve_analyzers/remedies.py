@@ -5,7 +5,9 @@ from __future__ import annotations
 from curve_analyzers.hyperparameters import dropout, learning_rate, weight_decay
 from curve_analyzers.model import RunCurves
 
-__all__ = ["fall_or_rise", "less_regularization", "lower_rate", "more_regularization", "percent", "raise_rate"]
+FAR_TOO_LOW = 1e-6  # no optimizer in use learns from scratch at such a rate
+
+__all__ = ["less_regularization", "lower_rate", "more_regularization", "raise_rate"]
 
 
 def lower_rate(run: RunCurves) -> str:
@@ -21,8 +23,8 @@ def raise_rate(run: RunCurves) -> str:
     rate = learning_rate(run)
     if rate is None:
         return "Raise the learning rate tenfold, and again while the loss stays steady."
-    if rate <= 0:
-        return "The learning rate logged is 0: nothing can be learned. Set it, 0.001 with Adam, 0.01 to 0.1 with SGD."
+    if rate < FAR_TOO_LOW:
+        return f"Set the learning rate: {rate:g} was logged, which moves nothing. Try 0.001 with Adam, 0.01 with SGD."
     return f"Raise the learning rate: {rate:g} was logged; try {rate * 10:.2g}, and on while the loss stays steady."
 
 
@@ -44,18 +46,3 @@ def less_regularization(run: RunCurves) -> str:
     if not logged:
         return "Regularize less: take dropout, weight decay and augmentation away, one at a time."
     return f"Regularize less: {' and '.join(logged)} was logged; halve it, then go without."
-
-
-def percent(share: float) -> str:
-    """`34 %`, `4.2 %`, `0.03 %`; `over 1000 %` where more would say no more."""
-    if not abs(share) <= 10:  # noqa: PLR2004 - NaN and infinity too
-        return "over 1000 %"
-    return f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.2g} %"  # noqa: PLR2004 - two digits
-
-
-def fall_or_rise(before: float, after: float) -> str:
-    """`+34 %` or `-8 %`: a change in words for a tag; the two values where a share says nothing."""
-    if before == 0 or (before < 0) != (after < 0):
-        return f"{before:.3g} to {after:.3g}"
-    change = (after - before) / abs(before)
-    return f"{'+' if change > 0 else '-'}{percent(abs(change))}".replace("+over", "over").replace("-over", "over")

@@ -243,7 +243,7 @@ def demo(folder: Path) -> int:
     return 0
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Tell a warning in a line, without the place in the code it came from."""
     click.echo(f"mlflow-diagnose: {message}", err=True)
 

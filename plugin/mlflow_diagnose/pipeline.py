@@ -28,7 +28,7 @@ def judge(reader: Reader, run_id: str, settings: Settings) -> Report:
     Raises:
         RunNotFoundError: The store has no such run.
         ReadError: The run could not be read.
-        BadInputError: There is no such store, the run has none of the expected curves, or two that are mapped to one role.
+        BadInputError: There is no such store, or the run has none of the expected curves or two mapped to one role.
     """
     raw = reader.read(run_id)
     names = [curve.name for curve in raw.curves if len(curve.values)]

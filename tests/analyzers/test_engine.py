@@ -178,4 +178,6 @@ def test_remedies_use_what_was_logged():
     """A rate of 1e-6 is named, and what to try instead."""
     report = diagnose(run(train_loss=flat(2.3), params={"optimizer.lr": "1e-06"}).build())
     assert report.verdict == "no_learning"
-    assert "1e-06 was logged" in report.findings[0].remedies[0]
+    assert "1e-06 was logged; try 1e-05" in report.findings[0].remedies[0]
+    far = diagnose(run(train_loss=flat(2.3), params={"lr": 1e-9}).build())
+    assert "1e-09 was logged, which moves nothing" in far.findings[0].remedies[0]

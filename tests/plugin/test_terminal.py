@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -111,3 +112,12 @@ def test_summary_has_a_line_for_each_run_worst_first():
         "notebook-test       insufficient data               no loss or score",
         "baseline            healthy",
     ]
+
+
+def test_what_the_reader_left_out_is_told():
+    """A cut-off file or a deleted run changes what a diagnosis is worth."""
+    report = reports.healthy()
+    cut = replace(report, run=replace(report.run, notes=[f"file {n}: the last record is cut off" for n in range(12)]))
+    text = printed(print_report, cut)
+    assert "note: file 0: the last record is cut off" in text
+    assert "and 2 other notes" in text

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from curve_analyzers.findings import Finding, Outcome, Report, Span, Status
 from curve_analyzers.model import StepUnit
+from curve_analyzers.wording import count
 
 __all__ = [
     "LOG_MORE",
@@ -130,11 +131,6 @@ def number(value: object) -> str:
             return {"nan": "not a number", "inf": "infinite"}.get(str(value), "minus infinite")
         return f"{value:,.0f}" if value.is_integer() and THOUSAND <= abs(value) < THOUSAND**3 else f"{value:.4g}"
     return plain(value)
-
-
-def count(many: int, noun: str) -> str:
-    """`1 rule`, `3 rules`."""
-    return f"{many:,} {noun}{'' if many == 1 else 's'}"
 
 
 def causes(report: Report) -> list[Cause]:

@@ -22,6 +22,7 @@ MARKS = {"critical": "✗", "warning": "!", "healthy": "✓", "insufficient_data
 SIGNS = {True: ("✓", "green", "yes"), False: ("✗", "red", "no"), None: ("?", "dim", "unknown")}
 # For outputs that are not UTF-8: our marks, and what messages are likely to hold.
 ASCII = {"✓": "+", "✗": "x", "…": "...", "\u2013": "-", "≈": "~", "→": "->", "\u00d7": "x", "·": "-"}
+NOTES = 10  # of a run, as many as anyone reads
 NARROWEST = 20  # columns of text beside its lead
 Part = tuple[str, str]  # a text and its style
 
@@ -50,6 +51,10 @@ def print_report(report: Report, console: Console) -> None:
         why = "; ".join(f"{reason}: {words.names(outcomes)}" for reason, outcomes in left)
         page.line()
         page.line((f"not checked: {words.count(len(report.not_checked), 'rule')} ({why})", "dim"), indent=2)
+    for note in report.run.notes[:NOTES]:
+        page.line((f"note: {words.plain(note)}", "dim"), indent=2)
+    if len(report.run.notes) > NOTES:
+        page.line((f"and {words.count(len(report.run.notes) - NOTES, 'other note')}", "dim"), indent=2)
     page.line()
 
 

@@ -12,8 +12,8 @@ from curve_analyzers.examples import Example, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.progress import measure_all
-from curve_analyzers.remedies import percent
 from curve_analyzers.signal import certainty
+from curve_analyzers.wording import percent
 
 # Scores a model that always names the commonest class gets nothing for, and what it gets instead.
 FAIR = {"f1": 0.0, "recall": 0.0, "balanced_accuracy": 0.5, "auc": 0.5, "mcc": 0.0, "kappa": 0.0}

@@ -10,8 +10,9 @@ from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure_all
-from curve_analyzers.remedies import fall_or_rise, more_regularization
+from curve_analyzers.remedies import more_regularization
 from curve_analyzers.signal import certainty
+from curve_analyzers.wording import fall_or_rise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
-from curve_analyzers.remedies import less_regularization, percent, raise_rate
+from curve_analyzers.remedies import less_regularization, raise_rate
 from curve_analyzers.signal import certainty
+from curve_analyzers.wording import percent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves, StepUnit
+from curve_analyzers.wording import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class UntrustedSteps(Analyzer):
             yield self._mended(run, worst)
 
     def _one_step(self, names: list[str], points: int) -> Finding:
-        more = f" and {len(names) - 1} more curves" if len(names) > 1 else ""
+        more = f" and {count(len(names) - 1, 'other curve')}" if len(names) > 1 else ""
         return self.finding(
             Severity.WARNING,
             0.95,

@@ -10,7 +10,7 @@ from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure, measure_all
-from curve_analyzers.remedies import percent
+from curve_analyzers.wording import percent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ from curve_analyzers.hyperparameters import class_count
 from curve_analyzers.model import RunCurves, Split
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.quantities import Kind
-from curve_analyzers.remedies import fall_or_rise, percent, raise_rate
+from curve_analyzers.remedies import raise_rate
+from curve_analyzers.wording import fall_or_rise, percent
 
 
 @dataclass(frozen=True, kw_only=True)

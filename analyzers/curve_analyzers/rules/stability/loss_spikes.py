@@ -14,6 +14,7 @@ from curve_analyzers.model import Floats, Ints, Role, RunCurves
 from curve_analyzers.progress import measure
 from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import certainty, running_median, spread
+from curve_analyzers.wording import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,19 +88,18 @@ class LossSpikes(Analyzer):
         curve = run.cost(role)
         steps = curve.steps[peaks]
         period = _even_distance(steps)
-        count = len(peaks)
         values = [role.measures.shown(float(curve.values[peak])) for peak in peaks]
         highest = role.measures.shown(float(curve.values[peaks].max()))
         again = f", one every {period} steps" if period else ""
-        where = ", ".join(map(str, steps[:5])) + (", ..." if count > 5 else "")  # noqa: PLR2004 - five fit a line
-        noun = "spike" if count == 1 else "spikes"
+        where = ", ".join(map(str, steps[:5])) + (", ..." if len(peaks) > 5 else "")  # noqa: PLR2004 - five fit a line
+        spikes = count(len(peaks), "spike")
         return self.finding(
-            Severity.WARNING if count >= self.several else Severity.INFO,
+            Severity.WARNING if len(peaks) >= self.several else Severity.INFO,
             max(certainty(float(each), 1.0) for each in excess),
             Span((curve.name,), int(steps[0]), int(steps[-1])),
-            f"{count} {noun}, first at step {steps[0]}",
-            f"{curve.name} shows {count} {noun} that recovered (step {where}), the largest to {highest:.4g}{again}.",
-            {"count": count, "steps": where, "highest": max(values, key=abs), "period": period},
+            f"{spikes}, first at step {steps[0]}",
+            f"{curve.name} shows {spikes} that recovered (step {where}), the largest to {highest:.4g}{again}.",
+            {"count": len(peaks), "steps": where, "highest": max(values, key=abs), "period": period},
             (
                 "Clip the gradient norm (1.0 is a usual start).",
                 lower_rate(run),

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.examples import Example, decay, flat, run, sawtooth, valley
+from curve_analyzers.examples import Example, decay, flat, line, run, sawtooth, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, RunCurves
 from curve_analyzers.progress import measure
-from curve_analyzers.remedies import lower_rate, percent
+from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import certainty, periodicity, running_median
+from curve_analyzers.wording import percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class Oscillation(Analyzer):
         "from trough to peak in the second half, as a share of the fall, or of the level where it did not fall",
         gt=0,
     )
+    visible: float = threshold(0.05, "the same as a share of the start, however small the fall", ge=0)
     chance: float = threshold(1e-4, "most that even noise may be likely to show the period", gt=0, le=1)
     averaged: float = threshold(
         300, "points up to which a curve is taken for one value an epoch, averaged over batches", ge=0
@@ -64,6 +66,7 @@ class Oscillation(Analyzer):
             "a small validation set: validation_noise",
             run(train_loss=decay(), val_loss=decay(floor=0.4, noise=0.25)),
         ),
+        Example("small noise on a small fall: slow_learning", run(train_loss=line(2.3, 2.1, 0.02))),
         Example("a smooth run", run(train_loss=decay())),
         Example("flat", run(train_loss=flat(1.0, 0.0))),
         Example("a single turn", run(train_loss=valley())),
@@ -77,7 +80,7 @@ class Oscillation(Analyzer):
         half = swings[len(swings) // 2 :]
         size = float(np.subtract(*np.quantile(half, (0.9, 0.1))))
         of, scale = ("of the fall", progress.fall) if progress.fell else ("of its level", abs(progress.end))
-        if not size >= self.swing * scale > 0:
+        if not (scale > 0 and size >= self.swing * scale and size >= self.visible * abs(progress.start)):
             return
         likely, period = periodicity(half)
         grown = _growth(swings)

@@ -1,0 +1,25 @@
+"""Numbers in words."""
+
+from __future__ import annotations
+
+__all__ = ["count", "fall_or_rise", "percent"]
+
+
+def count(number: int, noun: str) -> str:
+    """`1 spike`, `3 spikes`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """`34 %`, `4.2 %`, `0.03 %`; `over 1000 %` where more would say no more."""
+    if not abs(share) <= 10:  # noqa: PLR2004 - NaN and infinity too
+        return "over 1000 %"
+    return f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.2g} %"  # noqa: PLR2004 - two digits
+
+
+def fall_or_rise(before: float, after: float) -> str:
+    """`+34 %` or `-8 %`: a change in words for a tag; the two values where a share says nothing."""
+    if before == 0 or (before < 0) != (after < 0):
+        return f"{before:.3g} to {after:.3g}"
+    change = (after - before) / abs(before)
+    return f"{'+' if change > 0 else '-'}{percent(abs(change))}".replace("+over", "over").replace("-over", "over")
