@@ -17,6 +17,7 @@ __all__ = ["Progress", "measure", "measure_all"]
 BINS = 50  # 2 % of a run is as fine as any rule looks
 BEYOND_WANDERING = 1.5  # times the largest way back up: a running mean wanders smoothly, and hides its noise
 WIDTH = 0.1  # of the run, the stretch whose median is a level
+EXACT = 4 * BINS  # points up to which each is an evaluation of its own, and the lowest the one to keep
 LEAST_BINS = 6  # from which noise can be told
 BEYOND_NOISE = 4.5  # standard errors; the extreme of 50 even bins stays below it
 
@@ -36,7 +37,8 @@ class Progress:
         error: Standard error of a level.
         start_error: Standard error of `start`.
         perfect: The best value there can be; NaN where it is unknown.
-        best_step: The step of the lowest point within the lowest level: the checkpoint to keep.
+        best_step: The step to keep: of the lowest point within the lowest level, in a long curve of its lowest median.
+        best_value: The value there.
     """
 
     curve: Curve
@@ -48,6 +50,7 @@ class Progress:
     start_error: float
     perfect: float
     best_step: int
+    best_value: float
 
     @property
     def name(self) -> str:
@@ -62,11 +65,6 @@ class Progress:
     def best(self) -> float:
         """The lowest level."""
         return float(self.levels.min())
-
-    @property
-    def best_value(self) -> float:
-        """The value at `best_step`."""
-        return float(self.curve.values[np.searchsorted(self.curve.steps, self.best_step)])
 
     @property
     def last_step(self) -> int:
@@ -163,10 +161,25 @@ def measure(run: RunCurves, role: Role) -> Progress:
     error = max(1.25 * _bin_noise(curve.values, medians) / np.sqrt(width), rounding)
     middle = (edges[:-1] + edges[1:] - 1) // 2
     steps = curve.steps[middle[width // 2 : len(middle) - width // 2]]
-    first, end = int(edges[lowest]), int(edges[lowest + width])
-    best_step = int(curve.steps[first + int(curve.values[first:end].argmin())])
-    perfect = _perfect(curve, quantity)
-    return Progress(curve, quantity, levels, steps, float(medians[0]), error, start_error, perfect, best_step)
+    if len(curve) <= EXACT:
+        first, end = edges[lowest], edges[lowest + width]
+        best = first + int(curve.values[first:end].argmin())
+        best_value = float(curve.values[best])
+    else:  # the lowest of many noisy points is chance
+        best_bin = lowest + int(medians[lowest : lowest + width].argmin())
+        best, best_value = middle[best_bin], float(medians[best_bin])
+    return Progress(
+        curve=curve,
+        quantity=quantity,
+        levels=levels,
+        steps=steps,
+        start=float(medians[0]),
+        error=error,
+        start_error=start_error,
+        perfect=_perfect(curve, quantity),
+        best_step=int(curve.steps[best]),
+        best_value=best_value,
+    )
 
 
 def _bin_noise(values: Floats, medians: Floats) -> float:

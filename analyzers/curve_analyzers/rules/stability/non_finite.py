@@ -85,16 +85,17 @@ class NonFinite(Analyzer):
         lost = ~np.isfinite(curve.values)
         recovered = not lost[-1]
         since, kind = int(curve.steps[first]), "NaN" if np.isnan(curve.values[first]) else "infinite"
-        until = f"; {int(lost.sum())} of {len(curve)} points are lost, then it recovered" if recovered else ""
         cause = self._cause(run, curve, first)
-        everywhere = first == 0 and lost.all()
+        if recovered:
+            where = f"was {kind} at {lost.sum()} of {len(curve)} points, the first at step {since}, and recovered"
+        else:
+            where = f"is {kind} {'at every point' if lost.all() else f'from step {since} on'}"
         return self.finding(
             Severity.WARNING if recovered or role.split is not Split.TRAIN else Severity.CRITICAL,
             0.8 if recovered else 0.99,
             Span((curve.name,), since, int(curve.steps[np.flatnonzero(lost)[-1]])),
             f"{kind} since step {since}" if not recovered else f"{kind} at step {since}, recovered",
-            f"{curve.name} is {kind} {'at every point' if everywhere else f'from step {since} on'}{until}."
-            + (f" Before that, {cause}." if cause else ""),
+            f"{curve.name} {where}." + (f" Before that, {cause}." if cause else ""),
             {
                 "first_step": since,
                 "lost_points": int(lost.sum()),
