@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -352,36 +350,3 @@ def test_plain_text_keeps_what_people_write():
     assert words.plain("a\tb\r\n c\x00\x9b31md") == "a b cd"
     assert words.plain("検証 👩‍🔬 क्‍ष") == "検証 👩‍🔬 क्‍ष"
     assert words.plain("0123456789" * 9, 12) == "0123456…6789"
-
-
-@pytest.mark.browser
-@pytest.mark.timeout(120)
-def test_page_in_a_sandboxed_frame(tmp_path: Path):
-    """In Chromium, as MLflow frames it: no dialog, no request, no complaint, no sideways scrolling, light and dark."""
-    sync = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium")
-    events: list[str] = []
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        for name, make in reports.SAMPLES.items():
-            (tmp_path / f"{name}.html").write_text(page(make()), encoding="utf-8")
-            frame = (
-                f'<iframe sandbox="allow-scripts" src="{name}.html" style="border:0;width:100%;height:90vh"></iframe>'
-            )
-            (tmp_path / "frame.html").write_text(f"<body style='margin:0'>{frame}</body>", encoding="utf-8")
-            for width, scheme in ((390, "dark"), (600, "light"), (1200, "dark")):
-                tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-                tab.on("dialog", lambda dialog: events.append(dialog.message) or dialog.dismiss())
-                tab.on("console", lambda message: events.append(message.text))
-                tab.on("request", lambda request: events.append(request.url))
-                tab.goto((tmp_path / "frame.html").as_uri())
-                shown = tab.frames[1]
-                sideways = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                charts = shown.locator("svg").evaluate_all("all => all.filter(one => one.checkVisibility()).length")
-                assert (name, width, sideways) == (name, width, 0)
-                assert charts == (0 if name == "insufficient" else 1)
-                tab.close()
-        browser.close()
-    assert {event.rsplit("/", 1)[-1] for event in events} == {f"{name}.html" for name in (*reports.SAMPLES, "frame")}
