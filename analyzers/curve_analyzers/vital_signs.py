@@ -34,7 +34,7 @@ def _falls(run: RunCurves, roles: tuple[Role, ...], missing: str) -> VitalSign:
     way = "improved" if role.measures.kind.value != "loss" else "fell"
     if not progress.fell:
         return VitalSign(False, f"{name} never {way} beyond its noise")
-    start, best, end = (f"{progress.shown(cost):.3g}" for cost in (progress.start, progress.best, progress.end))
+    start, best, end = (f"{progress.shown(cost):.3g}" for cost in (progress.start, progress.best_value, progress.end))
     if _kept(progress):
         return VitalSign(True, f"{name} {way} from {start} to {end}")
     return VitalSign(False, f"{name} {way} from {start} to {best} at step {progress.best_step}, then went to {end}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -204,12 +206,19 @@ def run_demo(folder: Path) -> list[Report]:
         told = f": {report.main.brief}" if report.main else ""
         click.echo(f"  {model.name:43} planted {model.planted:16} found {report.verdict}{told}")
     click.echo(f"\n{time.monotonic() - began:.0f} s. Look at them, on http://127.0.0.1:5000:\n")
-    click.echo(f"  mlflow ui --backend-store-uri {shlex.quote(uri)}\n")
+    click.echo(f"  {_mlflow()} ui --backend-store-uri {shlex.quote(uri)}\n")
     click.echo(
         "Open the experiment, then a run: its tags hold the diagnosis, its artifacts diagnosis/report.html.\n"
         "A search for runs of one kind: tags.`diagnose.verdict` = 'overfitting'"
     )
     return reports
+
+
+def _mlflow() -> str:
+    """How to call MLflow from here: by name where that finds this environment's, else by its path."""
+    here = Path(sys.executable).parent
+    found = shutil.which("mlflow")
+    return "mlflow" if found and Path(found).parent == here else shlex.quote(str(here / "mlflow"))
 
 
 def _store(uri: str, folder: Path) -> tuple[MlflowClient, str]:
