@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -146,6 +147,7 @@ def measure_all(run: RunCurves, roles: Iterable[Role], least: int) -> list[Progr
     return [measure(run, role) for role in roles if len(run[role]) >= least]
 
 
+@lru_cache(maxsize=16)  # the rules ask for the same few curves of one run after the other
 def measure(run: RunCurves, role: Role) -> Progress:
     """Measure the curve of a role; it must have a usable point."""
     curve, quantity = run.cost(role), role.measures
