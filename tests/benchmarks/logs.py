@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,20 +105,19 @@ def _many_runs(folder: Path, share: float) -> int:
 def _images(folder: Path, share: float) -> int:
     """500 MB, nine tenths of them pictures of all sizes, between the steps of 100,000 scalars."""
     steps, total = int(10_000 * share), int(450e6 * share)
-    noise = random.Random(0)
-    pixels = noise.randbytes(400_000)
+    noise = np.random.default_rng(0)
+    pixels = noise.bytes(400_000)
 
     def records() -> Iterable[bytes]:
-        written = 0
-        points = scalars(steps, TAGS)
+        written, points = 0, iter(scalars(steps, TAGS))
         for step in range(steps):
-            for _ in TAGS:
-                yield next(iter(points))
+            yield from islice(points, len(TAGS))
             while written < total * (step + 1) / steps:
-                size = noise.randrange(20_000, len(pixels))
+                size = int(noise.integers(20_000, len(pixels)))
                 image = Summary.Image(height=1, width=1, colorspace=3, encoded_image_string=pixels[:size])
-                value = Summary.Value(tag="input/image", image=image)
-                yield Event(wall_time=eventlogs.START + step, step=step, summary=Summary(value=[value])).SerializeToString()
+                event = Event(wall_time=eventlogs.START + step, step=step)
+                event.summary.value.add(tag="input/image", image=image)
+                yield event.SerializeToString()
                 written += size
 
     _write(folder / "run", records())

@@ -12,6 +12,7 @@ from mlflow_diagnose.readers.checksums import masked_crc32c_of
 from mlflow_diagnose.readers.metadata import plugin_of
 from mlflow_diagnose.readers.names import Names
 from mlflow_diagnose.readers.points import split
+from mlflow_diagnose.readers.records import HEADER_BYTES
 from mlflow_diagnose.readers.scalars import SCALAR_PLUGINS, Values, walk
 
 if TYPE_CHECKING:
@@ -59,8 +60,10 @@ def read_records(buffer: Buffer, files: Sequence[Records], *, verify: bool) -> l
         files: Where the records of each are.
         verify: Whether to check the payloads of small records against their checksums.
     """
-    starts, ends = (np.concatenate([getattr(file, name) for file in files]) for name in ("starts", "ends"))
-    firsts = np.cumsum([0, *(len(file.starts) for file in files)])
+    headers = np.concatenate([file.headers for file in files])
+    starts = headers + HEADER_BYTES
+    ends = starts + buffer.words_at(headers).astype(np.int64)
+    firsts = np.cumsum([0, *(len(file.headers) for file in files)])
     reading = _Reading(buffer, starts, ends, firsts)
     for first in range(0, len(starts), BLOCK_RECORDS):
         reading.read(np.arange(first, min(first + BLOCK_RECORDS, len(starts))), verify=verify)

@@ -44,8 +44,10 @@ class Buffer:
     def words_at(self, at: Ints) -> Words:
         """The eight bytes at each offset as an integer, with zeros for up to seven beyond the end."""
         beyond = np.clip(at - (len(self) - 8), 0, 7)
-        words = self._at("<u8", at)
-        return words >> (8 * beyond).astype(np.uint64) if beyond.any() else words
+        words: Words = self._at("<u8", at)
+        if beyond.any():
+            words >>= (8 * beyond).astype(np.uint64)
+        return words
 
     def checksums_at(self, at: Ints) -> npt.NDArray[np.uint32]:
         """The four bytes at each offset as an integer."""

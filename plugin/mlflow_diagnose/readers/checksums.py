@@ -54,9 +54,10 @@ def masked_crc32c_of(buffer: Buffer, starts: Ints, lengths: Ints) -> Checksums:
     for distance in range(1, int(descending[0]) + 1):
         reach = int(np.searchsorted(-descending, -distance, side="right"))
         sums[:reach] ^= worth[distance][buffer.octets[ends[:reach] - distance]]
-    crc = np.empty_like(sums)
+    crc: Checksums = np.empty_like(sums)
     crc[order] = sums ^ of_length[descending] ^ np.uint32(ALL_BITS)
-    return (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(MASK)
+    masked: Checksums = ((crc >> np.uint32(15)) | (crc << np.uint32(17))) + np.uint32(MASK)
+    return masked
 
 
 @cache
@@ -75,4 +76,5 @@ def _tables(length: int) -> tuple[Checksums, Checksums]:
 
 def _shifted(crc: Checksums) -> Checksums:
     """The state of a CRC after another zero byte."""
-    return BY_BYTE[crc & np.uint32(0xFF)] ^ crc >> np.uint32(8)
+    shifted: Checksums = BY_BYTE[crc & np.uint32(0xFF)] ^ (crc >> np.uint32(8))
+    return shifted

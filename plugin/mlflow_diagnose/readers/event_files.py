@@ -113,6 +113,8 @@ def _described(
 ) -> EventFile:
     if begin == stop:
         return EventFile(trouble="the file is empty")
+    if start > stop - begin:
+        return EventFile(trouble="the file has become shorter")
     if buffer.data[begin : begin + len(LFS_POINTER)] == LFS_POINTER:
         return EventFile(trouble="a Git LFS pointer; its content was never fetched")
     troubles = list(gaps)

@@ -77,7 +77,7 @@ class Names:
 
 def _hashed(buffer: Buffer, starts: Ints, lengths: Ints) -> Words:
     """A hash of each text, word by word."""
-    hashes = lengths.astype(np.uint64) * FIRST
+    hashes: Words = lengths.astype(np.uint64) * FIRST
     for begin in range(0, int(lengths.max(initial=0)), WORD_BYTES):
         rows = slice(None) if begin < lengths.min() else np.flatnonzero(lengths > begin)
         left = np.minimum(lengths[rows] - begin, WORD_BYTES)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Points", "split"]
 
+Mask = npt.NDArray[np.bool_]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
@@ -77,9 +79,9 @@ def split(
     return points
 
 
-def _points(values: Values, keys: Ints) -> npt.NDArray[np.bool_]:
+def _points(values: Values, keys: Ints) -> Mask:
     """Which values are points: TensorFlow names the plugin of a tag on its first record only."""
-    are_points = values.kinds != OTHER
+    are_points: Mask = values.kinds != OTHER
     if values.plugins.max(initial=0) < len(SCALAR_PLUGINS):
         return are_points
     order = np.argsort(keys, kind="stable")
@@ -88,12 +90,11 @@ def _points(values: Values, keys: Ints) -> npt.NDArray[np.bool_]:
     named = np.maximum.accumulate(np.where(is_first | (values.plugins[order] > 0), places, 0))
     plugins = np.empty_like(values.plugins)
     plugins[order] = values.plugins[order][named]
-    return are_points & ((values.kinds != TENSOR) | (plugins < len(SCALAR_PLUGINS)))
+    are_points &= (values.kinds != TENSOR) | (plugins < len(SCALAR_PLUGINS))
+    return are_points
 
 
-def _voided(
-    values: Values, firsts: Ints, restarts: Mapping[int, Sequence[tuple[int, int]]]
-) -> npt.NDArray[np.bool_]:
+def _voided(values: Values, firsts: Ints, restarts: Mapping[int, Sequence[tuple[int, int]]]) -> Mask:
     """Which values stand before a restart in their file, at or after its step."""
     voided = np.zeros(len(values.records), np.bool_)
     for file, marks in restarts.items():
@@ -103,7 +104,5 @@ def _voided(
         earliest = np.minimum.accumulate(steps[::-1])[::-1]
         following = np.searchsorted(records, values.records[first:stop])
         marked = following < len(records)
-        voided[first:stop][marked] = (
-            values.steps[first:stop][marked] >= earliest[following[marked]]
-        )
+        voided[first:stop][marked] = values.steps[first:stop][marked] >= earliest[following[marked]]
     return voided

@@ -26,7 +26,7 @@ HEADER_BYTES = HEADER.size
 FRAME_BYTES = HEADER_BYTES + 4
 
 # Headers followed one by one before their lengths are searched for a pattern.
-FEWEST_STEPS, MOST_STEPS = 32, 4096
+FEWEST_STEPS, MOST_STEPS = 256, 4096
 MOST_PREDICTED = 1 << 16  # records that are predicted at once
 
 FIRST_SEARCHED, MOST_SEARCHED = 256, 1 << 20  # bytes that are searched for the next record at once
@@ -38,14 +38,12 @@ class Records:
     """The whole records of a file.
 
     Attributes:
-        starts: (n,) int64, the offset of each payload in the buffer.
-        ends: (n,) int64, the offset after it.
+        headers: (n,) int64, where each begins in the buffer.
         end: The offset after the last whole record, counted from the file's first byte.
         gaps: What is no record, in a few words each.
     """
 
-    starts: Ints
-    ends: Ints
+    headers: Ints
     end: int
     gaps: Sequence[str]
 
@@ -82,9 +80,7 @@ def find_records(buffer: Buffer, begin: int, stop: int, start: int = 0) -> Recor
         end = at
         if len(predicted) < steps:
             steps = min(2 * steps, MOST_STEPS)
-    headers = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
-    starts = headers + HEADER_BYTES
-    return Records(starts, starts + buffer.words_at(headers).astype(np.int64), end - begin, gaps)
+    return Records(np.concatenate([np.zeros(0, np.int64), *pieces]), end - begin, gaps)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -96,7 +92,8 @@ def _size(header: bytes) -> int:
 
 def _follow(buffer: Buffer, at: int, stop: int, most: int) -> tuple[list[int], int]:
     """The next records, header by header, at most `most` of them, and the offset after the last."""
-    data, found = buffer.data, []
+    data = buffer.data
+    found: list[int] = []
     while len(found) < most and at + FRAME_BYTES <= stop:
         size = _size(data[at : at + HEADER_BYTES])
         if not size or at + size > stop:
@@ -118,7 +115,7 @@ def _predict(buffer: Buffer, walked: Sequence[int], stop: int) -> tuple[Ints, in
         stop: Where the file ends.
     """
     at = walked[-1]
-    sizes = np.diff(np.array(walked, np.int64))
+    sizes = np.array(walked[1:], np.int64) - np.array(walked[:-1], np.int64)
     period = _period(sizes)
     heads = np.array(walked[-1 - period : -1], np.int64)
     lengths, checksums = buffer.words_at(heads), buffer.checksums_at(heads + LENGTH_BYTES)

@@ -41,7 +41,7 @@ PICTURES = np.array([0x1A, 0x22, 0x2A, 0x32], np.uint8)  # old histograms, image
 TYPE, SHAPE, DIMENSION, CONTENT = 0x08, 0x12, 0x12, 0x22
 FLOATS, ONE_FLOAT, DOUBLES, ONE_DOUBLE = 0x2A, 0x2D, 0x32, 0x31
 
-SHORTEST = 20  # bytes, of a record with a time, a tag and a value
+TIME_BYTES = 9  # of the wall time with its field
 LONGEST_NAME = 1024  # bytes, of a tag or of metadata
 
 # The types of tensors that hold numbers, as numpy knows them; bfloat16, the upper half of a float32, it does not.
@@ -102,9 +102,9 @@ def walk(buffer: Buffer, starts: Ints, ends: Ints, records: Ints, tags: Names, p
         tags: Of the values.
         plugins: By the metadata that names them.
     """
-    timed = (ends - starts >= SHORTEST) & (buffer.octets_at(starts) == WALL_TIME)
+    timed = (ends - starts >= TIME_BYTES) & (buffer.octets_at(starts) == WALL_TIME)
     times = buffer.doubles_at(starts + 1)
-    at = starts + 9
+    at = starts + TIME_BYTES
     has_step = buffer.octets_at(at) == STEP
     steps, after = varints(buffer, at + 1)
     timed &= ~has_step | (steps >= 0)
@@ -191,14 +191,15 @@ def _tensors(buffer: Buffer, at: Ints, ends: Ints) -> tuple[Floats, npt.NDArray[
     shaped = buffer.octets_at(at) == SHAPE
     sizes = np.where(shaped, buffer.octets_at(at + 1), 0)
     ranked = (sizes > 0) & (sizes < 0x80) & (buffer.octets_at(at + 2) == DIMENSION)  # noqa: PLR2004 - the same
-    sound &= (sizes == 0) | ranked
+    sound &= (sizes == 0) | (ranked & (at + 2 + sizes <= ends))
     scalar = sound & ~ranked & IS_NUMERIC[types]
 
     at = np.where(shaped, at + 2, at)
     field, left = buffer.octets_at(at), ends - at
     # A content and a list of one number both say their length in a byte; a number of its own says none.
-    lengths = np.where((field == ONE_FLOAT) | (field == ONE_DOUBLE), left - 1, buffer.octets_at(at + 1).astype(np.int64))
-    at = np.where((field == ONE_FLOAT) | (field == ONE_DOUBLE), at + 1, at + 2)
+    alone = (field == ONE_FLOAT) | (field == ONE_DOUBLE)
+    lengths = np.where(alone, left - 1, buffer.octets_at(at + 1))
+    at = np.where(alone, at + 1, at + 2)
     filled = (field == CONTENT) | ((types == FLOAT) & ((field == FLOATS) | (field == ONE_FLOAT)))
     filled |= (types == DOUBLE) & ((field == DOUBLES) | (field == ONE_DOUBLE))
     filled &= scalar & (at + lengths == ends)
