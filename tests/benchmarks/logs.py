@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 import eventlogs
 from mlflow_diagnose.readers.buffers import Buffer
-from mlflow_diagnose.readers.checksums import masked_crc32c_of
+from mlflow_diagnose.readers.checksums import masked_crc32c, masked_crc32c_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DATA_SETS", "DataSet"]
 
+SMALL_BYTES = 4096  # payloads up to here get their checksums in one go
 NAME = "events.out.tfevents.1700000000.host.1.0"
 TAGS = [f"{split}/{name}" for split in ("train", "val") for name in ("loss", "accuracy", "f1", "lr", "grad_norm")]
 
@@ -47,10 +49,11 @@ def framed(payloads: Iterable[bytes]) -> bytes:
     sizes = np.array([len(each) for each in payloads])
     lengths = sizes.astype("<u8").tobytes()
     heads = _sums(lengths, np.full(len(sizes), 8))
-    # The checksums of pictures are left zero: nobody checks them, and they would take longer than all else.
-    small = np.flatnonzero(sizes <= 4096)
+    small = np.flatnonzero(sizes <= SMALL_BYTES)
     sums = np.zeros(len(sizes), "<u4")
     sums[small] = _sums(b"".join(payloads[row] for row in small), sizes[small])
+    for row in np.flatnonzero(sizes > SMALL_BYTES):
+        sums[row] = _sum(payloads[row])
     pieces = []
     for row, payload in enumerate(payloads):
         pieces += [lengths[8 * row : 8 * row + 8], heads[row].tobytes(), payload, sums[row].tobytes()]
@@ -59,6 +62,11 @@ def framed(payloads: Iterable[bytes]) -> bytes:
 
 def _sums(data: bytes, sizes: np.ndarray) -> np.ndarray:
     return masked_crc32c_of(Buffer(data + bytes(8)), np.cumsum(sizes) - sizes, sizes).astype("<u4")
+
+
+@cache
+def _sum(payload: bytes) -> int:
+    return masked_crc32c(payload)
 
 
 def scalars(steps: int, tags: list[str], seed: int = 0) -> Iterable[bytes]:
@@ -106,19 +114,20 @@ def _images(folder: Path, share: float) -> int:
     """500 MB, nine tenths of them pictures of all sizes, between the steps of 100,000 scalars."""
     steps, total = int(10_000 * share), int(450e6 * share)
     noise = np.random.default_rng(0)
-    pixels = noise.bytes(400_000)
+    pictures = []
+    for size in noise.integers(20_000, 400_000, 32).tolist():  # few, as Python's checksums take their time
+        image = Summary.Image(height=1, width=1, colorspace=3, encoded_image_string=noise.bytes(size))
+        event = Event(wall_time=eventlogs.START, summary=Summary(value=[Summary.Value(tag="input/image", image=image)]))
+        pictures.append(event.SerializeToString())
 
     def records() -> Iterable[bytes]:
         written, points = 0, iter(scalars(steps, TAGS))
         for step in range(steps):
             yield from islice(points, len(TAGS))
             while written < total * (step + 1) / steps:
-                size = int(noise.integers(20_000, len(pixels)))
-                image = Summary.Image(height=1, width=1, colorspace=3, encoded_image_string=pixels[:size])
-                event = Event(wall_time=eventlogs.START + step, step=step)
-                event.summary.value.add(tag="input/image", image=image)
-                yield event.SerializeToString()
-                written += size
+                picture = pictures[noise.integers(len(pictures))]
+                yield picture
+                written += len(picture)
 
     _write(folder / "run", records())
     return steps * len(TAGS)
