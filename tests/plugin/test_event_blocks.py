@@ -22,7 +22,7 @@ from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 import eventlogs
 from eventlogs import curve, flipped, hparams, record, restart, scalar, tensor, version, write_bytes
-from mlflow_diagnose.readers import blocks, event_files
+from mlflow_diagnose.readers import blocks, event_files, names
 from mlflow_diagnose.readers.buffers import Buffer
 from mlflow_diagnose.readers.checksums import masked_crc32c, masked_crc32c_of
 from mlflow_diagnose.readers.event_cache import EventCache
@@ -30,8 +30,6 @@ from mlflow_diagnose.readers.event_files import read_events, read_next
 from mlflow_diagnose.readers.records import MOST_GAPS, find_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mlflow_diagnose.readers.points import Points
 
 FRAMEWORKS = Path(__file__).parents[2] / "fixtures" / "frameworks"
@@ -176,16 +174,13 @@ def test_random_layouts_are_read_to_the_bit(tmp_path_factory, logged, repeats, b
     assert read_events(path, verify=verify).trouble in {"", "holds nothing but its version"}
 
 
-def is_plain(logged: Iterable[Event]) -> bool:
-    """Whether TensorBoard's own reader keeps what is logged as it is: it turns old histograms into tensors."""
-    return all(
-        value.HasField("simple_value") and not value.HasField("metadata")
-        for event in logged
-        for value in event.summary.value
-    )
+def is_plain(event: Event) -> bool:
+    """Whether TensorBoard's own reader keeps the event as it is: other versions purge, other values become tensors."""
+    plain = [value.HasField("simple_value") and not value.HasField("metadata") for value in event.summary.value]
+    return all(plain) and not event.file_version
 
 
-@given(st.lists(events().filter(lambda event: is_plain([event])), min_size=1, max_size=40))
+@given(st.lists(events().filter(is_plain), min_size=1, max_size=40))
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_random_scalars_are_what_tensorboard_reads(tmp_path_factory, logged):
     """Where TensorBoard's own reader keeps every point, they are the same, to the bit."""
@@ -248,13 +243,38 @@ def test_a_length_beyond_the_end_inside_a_record_costs_the_record_alone(tmp_path
             assert [kept.values[0], kept.values[-1]] == [1, 2]
 
 
+def test_an_empty_tensor_costs_only_itself(tmp_path):
+    """The values beside it in its record are kept, with their time."""
+    event = tensor("empty", TensorProto(dtype="DT_FLOAT"), 3)
+    event.summary.value.add(tag="loss", simple_value=2)
+    read = read_events(write_bytes(tmp_path, [record(event)]))
+    assert list(read.points) == ["loss"]
+    assert bits(read.points["loss"]) == expected_bits([(3, 2, eventlogs.START + 3)])
+    assert read.trouble == "1 damaged record left out"
+
+
 def test_a_file_damaged_all_over_is_given_up(tmp_path):
-    """A thousand gaps are told in one line each; what follows is left out, so that nobody waits for it."""
+    """After a thousand gaps the rest is left out, so that nobody waits for it; one line tells of them all."""
     good = record(scalar("loss", 1, 1))
     path = write_bytes(tmp_path, [good, b"x"] * (MOST_GAPS + 10))
     read = read_events(path)
     assert len(read.points["loss"]) == MOST_GAPS + 1
-    assert read.trouble.endswith(f"; what follows byte {(len(good) + 1) * MOST_GAPS + len(good)} was left out")
+    told = read.trouble.split("; ")
+    assert (len(told), told[3]) == (5, f"{MOST_GAPS - 3} more such places")
+    assert told[4] == f"what follows byte {(len(good) + 1) * MOST_GAPS + len(good)} was left out"
+
+
+def test_more_tags_than_any_run_has_are_left_out(tmp_path, monkeypatch):
+    """A tag of its own on every record would take memory without end; the tags that fit keep their points."""
+    monkeypatch.setattr(names, "MOST_NAMES", 3)
+    monkeypatch.setattr(blocks, "BLOCK_RECORDS", 2)
+    read = read_events(write_bytes(tmp_path, [record(scalar(tag, 1, step)) for step, tag in enumerate("aabcadbef")]))
+    assert {tag: points.steps.tolist() for tag, points in read.points.items()} == {
+        "a": [0, 1, 4],
+        "b": [2, 6],
+        "c": [3],
+    }
+    assert read.trouble == "3 damaged records left out"
 
 
 # --- frames

@@ -104,7 +104,6 @@ class _Reading:
 
     def contents(self) -> list[Content]:
         """What each file holds, after all records were taken."""
-        self.times[self.damaged] = 0
         values = _joined(self.values)
         points = split(values, self.times, self.tags.known, self.firsts, self.restarts)
         bounds = list(zip(self.firsts.tolist(), self.firsts[1:].tolist(), strict=False))
@@ -148,6 +147,9 @@ class _Reading:
                 self.hparams[file].append(payload)
             for value in parsed.values:
                 tag, plugin = self.tags.number(value.tag), self.plugins.number(value.plugin)
+                if min(tag, plugin) < 0:
+                    self.damaged[record] = True
+                    continue
                 found.append((record, value.kind, tag, plugin, parsed.step, value.number))
         columns = zip(*found, strict=True) if found else [()] * 6
         return Values(*(np.array(each, dtype) for each, dtype in zip(columns, VALUE_TYPES, strict=True)))

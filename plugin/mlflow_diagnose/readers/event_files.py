@@ -26,6 +26,7 @@ LFS_POINTER = b"version https://git-lfs"
 
 SMALL_BYTES = 1 << 20  # up to here a file is read with others into one buffer, above it is mapped
 SHARED_BYTES = 2 << 20  # of files in one buffer
+MOST_TOLD = 5  # gaps in a file
 PADDING = bytes(16)  # so that a number can be read at every offset of a file
 
 
@@ -118,6 +119,8 @@ def _described(
     if buffer.data[begin : begin + len(LFS_POINTER)] == LFS_POINTER:
         return EventFile(trouble="a Git LFS pointer; its content was never fetched")
     troubles = list(gaps)
+    if len(gaps) > MOST_TOLD:
+        troubles[MOST_TOLD - 2 : -1] = [f"{len(gaps) - MOST_TOLD + 1} more such places"]
     if content.damaged:
         troubles.insert(0, f"{content.damaged} damaged {'record' if content.damaged == 1 else 'records'} left out")
     if not troubles and not start and not content.holds_data:

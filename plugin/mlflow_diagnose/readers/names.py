@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Names"]
 
+MOST_NAMES = 100_000  # that are kept; a run has a few thousand at most
 WORD_BYTES = 8
 KEPT_BITS = np.array([(1 << 8 * count) - 1 for count in range(WORD_BYTES + 1)], np.uint64)
 
@@ -43,19 +44,22 @@ class Names:
         self._by_hash: Ints = np.zeros(0, np.int64)
 
     def number(self, meaning: str) -> int:
-        """The number of a meaning."""
-        if (number := self._numbers.setdefault(meaning, len(self.known))) == len(self.known):
+        """The number of a meaning, -1 where it is new and there are too many."""
+        if meaning not in self._numbers:
+            if len(self.known) >= MOST_NAMES:
+                return -1
+            self._numbers[meaning] = len(self.known)
             self.known.append(meaning)
-        return number
+        return self._numbers[meaning]
 
     def of(self, buffer: Buffer, starts: Ints, lengths: Ints) -> Ints:
         """The number of what each text means, -1 for those left to others; shape (n,)."""
         hashes = _hashed(buffer, starts, lengths)
         places = self._places(hashes)
-        if len(new := np.flatnonzero(places < 0)):
+        if len(self._hashes) < MOST_NAMES and len(new := np.flatnonzero(places < 0)):
             self._learn(buffer, hashes, starts, lengths, new)
             places = self._places(hashes)
-        return self._by_hash[places]
+        return np.where(places < 0, -1, self._by_hash[places])
 
     def _places(self, hashes: Words) -> Ints:
         if not len(self._hashes):
