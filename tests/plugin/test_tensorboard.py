@@ -28,8 +28,8 @@ FALLING = [1.0, 0.5, 0.25, 0.125]
 
 
 def read(logdir: Path, run_id: str = ".") -> RawRun:
-    """One run of a logdir."""
-    return TensorBoardReader(logdir).read(run_id)
+    """One run of a logdir, every record checked."""
+    return TensorBoardReader(logdir, verify=True).read(run_id)
 
 
 def by_name(run: RawRun) -> dict[str, RawCurve]:

@@ -7,18 +7,18 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import combinations
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from mlflow_diagnose.readers.event_files import EventFile, read_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from mlflow_diagnose.readers.event_files import Points
+    from mlflow_diagnose.readers.event_cache import EventCache
+    from mlflow_diagnose.readers.event_files import EventFile
+    from mlflow_diagnose.readers.points import Points
 
-    Folders = Mapping[PurePosixPath, tuple["LogFile", ...]]
+    Folders = Mapping[str, tuple["LogFile", ...]]  # by their names under the logdir, empty for the logdir itself
 
 __all__ = ["LogFile", "Part", "competing_processes", "find_runs"]
 
@@ -79,37 +79,38 @@ class Part:
         return replace(self, files=tuple(file for file in self.files if file.process == process))
 
 
-def find_runs(logdir: Path) -> dict[str, tuple[Part, ...]]:
+def find_runs(logdir: Path, cache: EventCache) -> dict[str, tuple[Part, ...]]:
     """The parts of every run under a logdir by the run's directory, `.` for the logdir itself.
 
     A directory of event files is a run. Three kinds of sub-directory belong to the run of their parent: the halves
     of a split (`train`, `validation`), and what torch's `add_scalars` and `add_hparams` write beside its files.
     """
     folders = _event_folders(logdir)
-    names: defaultdict[PurePosixPath, set[str]] = defaultdict(set)
+    cache.expect(file.path for files in folders.values() for file in files)
+    names: defaultdict[str, set[str]] = defaultdict(set)
     for folder in folders:
-        names[folder.parent].add(folder.name.lower())
-    members: defaultdict[PurePosixPath, dict[PurePosixPath, Part]] = defaultdict(dict)
-    for folder in folders:
-        if not folder.name:
-            continue
-        if part := _half(folder, folders, names[folder.parent]) or _beside(folder, folders):
-            members[folder.parent][folder] = part
+        parent, _, name = folder.rpartition("/")
+        names[parent].add(name.lower())
+    members: defaultdict[str, dict[str, Part]] = defaultdict(dict)
+    for folder in filter(None, folders):
+        parent = folder.rpartition("/")[0]
+        if part := _half(folder, folders, names[parent]) or _beside(folder, folders, cache):
+            members[parent][folder] = part
     joined = {folder for parts in members.values() for folder in parts}
 
-    def parts_of(folder: PurePosixPath, prefix: str) -> Iterator[Part]:
-        for member, part in members[folder].items():
+    def parts_of(folder: str, prefix: str) -> Iterator[Part]:
+        for member, part in members.get(folder, {}).items():
             yield replace(part, prefix=prefix + part.prefix)
             yield from parts_of(member, prefix + part.prefix)
 
     runs = {}
-    for folder in sorted((folders.keys() | set(members)) - joined):
+    for folder in sorted((folders.keys() | set(members)) - joined, key=_in_tree):
         own = (Part(folders[folder]),) if folder in folders else ()
-        runs[str(folder)] = (*own, *parts_of(folder, ""))
+        runs[folder or "."] = (*own, *parts_of(folder, ""))
     return runs
 
 
-def competing_processes(parts: Sequence[Part]) -> list[str]:
+def competing_processes(parts: Sequence[Part], cache: EventCache) -> list[str]:
     """The processes that wrote the files of a run, where they are runs of their own; empty where they are one run.
 
     They are where two of them wrote a tag at the same time over the same steps. One after the other they are a
@@ -120,7 +121,7 @@ def competing_processes(parts: Sequence[Part]) -> list[str]:
     for part in parts:
         written: defaultdict[str, list[tuple[str, Points]]] = defaultdict(list)
         for file in part.files:
-            for tag, points in read_events(file.path).points.items():
+            for tag, points in cache.look(file.path).points.items():
                 written[tag].append((file.process, points))
         if any(
             process != other_process and _overlap(points, other)
@@ -136,50 +137,74 @@ def _event_folders(logdir: Path) -> Folders:
 
     Links are followed; a directory reached twice is taken once, under its own name where it has one here.
     """
-    found = {}
+    found: dict[str, tuple[LogFile, ...]] = {}
     seen: set[tuple[int, int]] = set()
-    waiting = [logdir]
-    for start in waiting:
-        for name, subfolders, files in os.walk(start):
-            folder, status = Path(name), Path(name).stat()
-            if (status.st_dev, status.st_ino) in seen:
-                subfolders.clear()
-                continue
+    links = [""]
+    for link in links:
+        waiting = [link]
+        while waiting:
+            folder = waiting.pop()
+            path = os.path.join(logdir, folder)  # noqa: PTH118 - pathlib takes longer than the disk
+            try:
+                status = os.stat(path)  # noqa: PTH116 - the same
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                with os.scandir(path) as listed:
+                    entries = sorted(listed, key=lambda entry: entry.name)
+            except OSError:
+                continue  # it went away, or is not ours to read
             seen.add((status.st_dev, status.st_ino))
-            waiting += sorted(path for each in subfolders if (path := folder / each).is_symlink())
-            paths = sorted(folder / each for each in files if "tfevents" in each)
-            logs = tuple(LogFile.at(path) for path in paths if path.suffix != ".profile-empty" and path.is_file())
-            if logs:
-                found[PurePosixPath(folder.relative_to(logdir))] = logs
-    return dict(sorted(found.items()))
+            for entry in filter(_is_folder, entries):
+                (links if entry.is_symlink() else waiting).append(f"{folder}/{entry.name}" if folder else entry.name)
+            if logs := tuple(LogFile.at(Path(entry.path)) for entry in entries if _is_log(entry)):
+                found[folder] = logs
+    return dict(sorted(found.items(), key=lambda item: _in_tree(item[0])))
 
 
-def _half(folder: PurePosixPath, folders: Folders, siblings: AbstractSet[str]) -> Part | None:
+def _in_tree(folder: str) -> list[str]:
+    """What sorts directories as a tree shows them."""
+    return folder.split("/") if folder else []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_log(entry: os.DirEntry[str]) -> bool:
+    return "tfevents" in entry.name and not entry.name.endswith(".profile-empty") and entry.is_file()
+
+
+def _half(folder: str, folders: Folders, siblings: AbstractSet[str]) -> Part | None:
     """The folder as the training or held-out half of its parent's run; None where it is neither.
 
     A half has a counterpart: a lone `train` is a run that somebody called so.
     """
-    if folder.name.lower() not in TRAIN | HELD_OUT:
+    parent, _, name = folder.rpartition("/")
+    if name.lower() not in TRAIN | HELD_OUT:
         return None
-    if siblings & HELD_OUT and (siblings & TRAIN or folder.parent in folders):
-        return Part(folders[folder], prefix=f"{folder.name}/")
+    if siblings & HELD_OUT and (siblings & TRAIN or parent in folders):
+        return Part(folders[folder], prefix=f"{name}/")
     return None
 
 
-def _beside(folder: PurePosixPath, folders: Folders) -> Part | None:
+def _beside(folder: str, folders: Folders, cache: EventCache) -> Part | None:
     """The folder as what `add_hparams` or `add_scalars` wrote beside its parent's files; None where it is neither."""
-    if folder.parent not in folders:
+    parent, _, name = folder.rpartition("/")
+    if parent not in folders:
         return None
     files = folders[folder]
-    if TIME_STAMP.match(folder.name):
-        events = [read_events(file.path) for file in files]
+    if TIME_STAMP.match(name):
+        events = [cache.look(file.path) for file in files]
         return Part(files, params_only=True) if _only_hparams(events) else None
-    if "_" in folder.name:
-        tags = {tag for file in files for tag in read_events(file.path).points}
+    if "_" in name:
+        tags = {tag for file in files for tag in cache.look(file.path).points}
         # The directory of `add_scalars("a/b", {"c": ...})` is `a_b_c`, and the only tag in it `a/b`.
         stem = f"{tags.copy().pop().replace('/', '_')}_" if len(tags) == 1 else ""
-        if stem and folder.name.startswith(stem) and folder.name != stem:
-            return Part(files, suffix=f"/{folder.name.removeprefix(stem)}")
+        if stem and name.startswith(stem) and name != stem:
+            return Part(files, suffix=f"/{name.removeprefix(stem)}")
     return None
 
 

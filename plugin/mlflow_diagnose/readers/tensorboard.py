@@ -11,8 +11,9 @@ import numpy as np
 
 from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, RunNotFoundError
-from mlflow_diagnose.readers.event_files import Points, read_events, read_hparams
+from mlflow_diagnose.readers.event_cache import EventCache
 from mlflow_diagnose.readers.logdir import competing_processes, find_runs
+from mlflow_diagnose.readers.points import Points
 
 if TYPE_CHECKING:
     import os
@@ -34,8 +35,15 @@ class TensorBoardReader:
 
     source = "tensorboard"
 
-    def __init__(self, logdir: str | os.PathLike[str]) -> None:
+    def __init__(self, logdir: str | os.PathLike[str], *, verify: bool = False) -> None:
+        """Name the logdir; nothing is opened yet.
+
+        Args:
+            logdir: The directory.
+            verify: Whether to leave out records that do not match their checksum.
+        """
         self.logdir = Path(logdir)
+        self._cache = EventCache(verify=verify)
         self._split: dict[str, dict[str, tuple[Part, ...]]] = {}
 
     def run_ids(self) -> list[str]:
@@ -66,7 +74,7 @@ class TensorBoardReader:
         params: dict[str, str] = {}
         notes: list[str] = []
         for part in runs[run_id]:
-            files = _in_order(part.files)
+            files = self._in_order(part.files)
             for file, events in files:
                 notes += self._take_params(file, events, params)
             joined = {} if part.params_only else _joined(events for _, events in files)
@@ -86,7 +94,7 @@ class TensorBoardReader:
             raise BadInputError(f"logdir {self.logdir} does not exist")
         if not self.logdir.is_dir():
             raise BadInputError(f"logdir {self.logdir} is a file; name the directory that holds it")
-        if not (found := find_runs(self.logdir)):
+        if not (found := find_runs(self.logdir, self._cache)):
             raise BadInputError(f"logdir {self.logdir} holds no TensorBoard event file (a name with 'tfevents')")
         return found
 
@@ -96,26 +104,30 @@ class TensorBoardReader:
             parts = self._folders[folder]
             self._split[folder] = {
                 f"{folder}#{process}": tuple(part.of(process) for part in parts)
-                for process in competing_processes(parts)
+                for process in competing_processes(parts, self._cache)
             } or {folder: parts}
         return self._split[folder]
 
     def _take_params(self, file: LogFile, events: EventFile, params: dict[str, str]) -> list[str]:
         """Add the hyper-parameters of a file to `params`; the notes on what the file lost."""
         troubles = [events.trouble] if events.trouble else []
-        try:
-            for record in events.hparams:
-                params |= read_hparams(record)
-        except ValueError as error:
-            troubles.append(str(error))
+        if events.hparams:
+            from mlflow_diagnose.readers.odd_records import read_hparams  # noqa: PLC0415 - slow to import
+
+            try:
+                for record in events.hparams:
+                    params |= read_hparams(record)
+            except ValueError as error:
+                troubles.append(str(error))
         return [f"{file.path.relative_to(self.logdir).as_posix()}: {trouble}" for trouble in troubles]
 
-
-def _in_order(files: Iterable[LogFile]) -> list[tuple[LogFile, EventFile]]:
-    """The files of a directory with what they hold, in the order in which they were begun."""
-    read = [(file, read_events(file.path)) for file in files]
-    # The name tells whole seconds; the first record tells the rest, and the time of a file whose name tells none.
-    return sorted(read, key=lambda pair: (pair[1].started if pair[0].time is None else pair[0].time, pair[1].started))
+    def _in_order(self, files: Iterable[LogFile]) -> list[tuple[LogFile, EventFile]]:
+        """The files of a directory with what they hold, in the order in which they were begun."""
+        read = [(file, self._cache.take(file.path)) for file in files]
+        # The name tells whole seconds; the first record tells the rest, and the time of a file whose name tells none.
+        return sorted(
+            read, key=lambda pair: (pair[1].started if pair[0].time is None else pair[0].time, pair[1].started)
+        )
 
 
 def _joined(files: Iterable[EventFile]) -> dict[str, Points]:
@@ -133,6 +145,8 @@ def _joined(files: Iterable[EventFile]) -> dict[str, Points]:
             np.concatenate([points.values for points in written]),
             np.concatenate([points.wall_times for points in written]),
         )
+        if len(written) > 1
+        else written[0]
         for tag, written in pieces.items()
     }
     return {tag: points for tag, points in joined.items() if len(points)}
