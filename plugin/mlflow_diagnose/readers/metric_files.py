@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def _columns(lines: bytes, width: int, count: int) -> tuple[Ints, Floats, Floats
     if len(table) != count:
         raise ValueError("a line ends in an unusual way")
     # Not by to_numpy: that imports pandas, which takes longer than all the rest.
-    columns = {name: np.from_dlpack(table[name].combine_chunks()) for name in table.column_names}
+    columns: dict[str, Any] = {name: np.from_dlpack(table[name].combine_chunks()) for name in table.column_names}
     steps = columns["step"] if "step" in columns else np.zeros(count, np.int64)
     return steps, columns["value"], columns["time"].astype(np.float64) / 1000
 

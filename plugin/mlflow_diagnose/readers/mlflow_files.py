@@ -238,11 +238,11 @@ class _RunFiles:
         """Read the files below the run's folder, any of whose parts may be lost."""
         if not self.meta:
             self.notes.append(f"{META}: damaged, so the run's name and state are unknown")
-        for name, content in self._files(f"{folder}/metrics", LONGEST_METRIC):
+        for name, content in self._files(folder / "metrics", LONGEST_METRIC):
             self.metrics[name] = content
-        for name, content in self._files(f"{folder}/params", LONGEST_TEXT):
+        for name, content in self._files(folder / "params", LONGEST_TEXT):
             self.params[name] = content.decode(errors="replace")
-        for name, content in self._files(f"{folder}/tags", LONGEST_TEXT):
+        for name, content in self._files(folder / "tags", LONGEST_TEXT):
             self.tags[name] = content.decode(errors="replace")
 
     def run(self, points: Sequence[Points]) -> RawRun:
@@ -265,36 +265,47 @@ class _RunFiles:
             notes=notes,
         )
 
-    def _files(self, folder: str, longest: int, below: str = "") -> Iterator[tuple[str, bytes]]:
-        """The files below a folder by their path in it, `val/loss`, which is the name of what they hold."""
-        try:
-            with os.scandir(folder) as there:
-                entries = sorted(there, key=lambda entry: entry.name)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self.notes.append(f"{Path(folder).name}: left out, {error.strerror}")
-            return
-        for entry in entries:
-            name = below + os.fsencode(entry.name).decode(errors="replace")
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._files(entry.path, longest, f"{name}/")
-                continue
+    def _files(self, folder: Path, longest: int) -> Iterator[tuple[str, bytes]]:
+        """The files below a folder by their path in it, `val/loss`, which is the name of what they hold.
+
+        Args:
+            folder: The folder.
+            longest: So many bytes a file may have.
+        """
+        below = [(os.fspath(folder), "")]
+        while below:
+            place, names = below.pop()
             try:
-                yield name, _content(entry, longest, self.root)
+                with os.scandir(place) as there:
+                    entries = sorted(there, key=lambda entry: entry.name)
+            except FileNotFoundError:
+                continue
             except OSError as error:
-                self.notes.append(f"{name}: left out, {error.strerror or error}")
+                self.notes.append(f"{folder.name}/{names}: left out, {error.strerror}")
+                continue
+            for entry in entries:
+                name = names + os.fsencode(entry.name).decode(errors="replace")
+                if entry.is_dir(follow_symlinks=False):
+                    below.append((entry.path, f"{name}/"))
+                    continue
+                try:
+                    yield name, _content(entry, longest, self.root)
+                except OSError as error:
+                    self.notes.append(f"{folder.name}/{name}: left out, {error.strerror or error}")
 
 
 def folder_of(uri: str) -> Path | None:
     """The folder that a tracking URI names, as a path or as `file:...`; None where it names another kind of store."""
     if uri in {"databricks", "databricks-uc", "uc"}:
         return None
-    scheme = urlsplit(uri).scheme
-    if scheme == "file":
-        return Path(url2pathname(urlsplit(uri).path))
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # `http://[`
+        return None
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
     # A single letter is a drive of Windows.
-    return Path(url2pathname(uri)) if len(scheme) <= 1 else None
+    return Path(url2pathname(uri)) if len(parts.scheme) <= 1 else None
 
 
 def holds_experiments(folder: Path) -> bool:
@@ -333,10 +344,10 @@ def _content(file: os.DirEntry[str] | Path, longest: int, root: Path) -> bytes:
     if not file.is_file():  # to open a pipe is to wait for whoever writes to it
         raise FileNotFoundError("no regular file")
     with open(file, "rb", buffering=0) as opened:  # noqa: PTH123 - it may be an entry, to be spared its stat
-        content = opened.read(min(longest, os.fstat(opened.fileno()).st_size) + 1)
-    if len(content) > longest:
-        raise OSError(f"more than {longest} bytes")
-    return content
+        size = os.fstat(opened.fileno()).st_size
+        if size > longest:
+            raise OSError(f"more than {longest} bytes")
+        return opened.read(size)
 
 
 def _is_within(path: Path, root: Path) -> bool:

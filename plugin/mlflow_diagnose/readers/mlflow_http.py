@@ -168,8 +168,11 @@ def _answer(response: Response) -> Mapping[str, Any]:
         )
     if not response.ok:
         said = found if isinstance(found, dict) else {}
-        words = "the server does not allow it" if response.status_code == FORBIDDEN else "the server refuses"
-        message = f"{words} (HTTP status {response.status_code})"
+        if response.status_code in PASSING:
+            message = f"the server answers with HTTP status {response.status_code}; its log says why"
+        else:
+            words = "the server does not allow it" if response.status_code == FORBIDDEN else "the server refuses"
+            message = f"{words} (HTTP status {response.status_code})"
         if said.get("message"):
             message += f": {said['message']}"
         raise RefusedError(response.status_code, str(said.get("error_code", "")), message)
@@ -204,7 +207,7 @@ def _retries() -> Retry:
             return None if wanted is None else min(wanted, patience)
 
     tries = _number("MLFLOW_HTTP_REQUEST_MAX_RETRIES")
-    return Patient(total=tries, backoff_factor=1, status_forcelist=PASSING, allowed_methods=None)
+    return Patient(total=tries, backoff_factor=1, status_forcelist=PASSING, allowed_methods=None, raise_on_status=False)
 
 
 def _number(name: str) -> int:

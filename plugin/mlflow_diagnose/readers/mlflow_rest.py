@@ -190,14 +190,18 @@ class _Run:
 
     Attributes:
         run_id: The run.
-        info: Its name and state.
+        name: What people call it, perhaps nothing.
+        status: MLflow's word for its state.
+        deleted: Whether it is deleted.
         metrics: The names of its metrics, sorted.
         params: Its params.
         tags: All its tags.
     """
 
     run_id: str
-    info: Mapping[str, Any]
+    name: str
+    status: str
+    deleted: bool
     metrics: Sequence[str]
     params: Mapping[str, str]
     tags: Mapping[str, str]
@@ -212,7 +216,11 @@ class _Run:
         params, tags = (
             {_text(each, "key"): _text(each, "value", "") for each in _list(data, part)} for part in ("params", "tags")
         )
-        return cls(run_id, info, sorted({_text(each, "key") for each in _list(data, "metrics")}), params, tags)
+        metrics = sorted({_text(each, "key") for each in _list(data, "metrics")})
+        deleted = info.get("lifecycle_stage") == "deleted"
+        return cls(
+            run_id, _text(info, "run_name", ""), _text(info, "status", ""), deleted, metrics, params=params, tags=tags
+        )
 
     def with_curves(self, curves: Sequence[RawCurve | ReadError]) -> RawRun | ReadError:
         """The run, or the first error among its curves."""
@@ -221,12 +229,12 @@ class _Run:
                 return curve
         return tracked_run(
             self.run_id,
-            _text(self.info, "run_name", ""),
+            self.name,
             [curve for curve in curves if isinstance(curve, RawCurve)],
             self.params,
             self.tags,
-            status=_text(self.info, "status", ""),
-            deleted=self.info.get("lifecycle_stage") == "deleted",
+            status=self.status,
+            deleted=self.deleted,
         )
 
 
