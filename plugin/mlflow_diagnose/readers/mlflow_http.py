@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future
 from configparser import ConfigParser
 from configparser import Error as ConfigError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from curve_analyzers import __version__
@@ -18,7 +20,7 @@ from mlflow_diagnose.errors import BadInputError, ReadError
 from mlflow_diagnose.readers.quiet import SETTINGS, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from requests import Response, Session
     from urllib3.util import Retry
@@ -83,10 +85,29 @@ class Server:
         """The answer to a POST request, with a JSON body; raises as `get` does."""
         return self._ask("POST", path, json=dict(asked))
 
-    def each(self, ask: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    def each(self, ask: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """What `ask` gives for each item, in order, over several connections at once."""
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
-            return list(pool.map(ask, items))
+        if len(items) == 1:
+            return [ask(items[0])]
+        answers: list[Future[Result]] = [Future() for _ in items]
+        waiting = deque(zip(items, answers, strict=True))
+
+        def work() -> None:
+            with suppress(IndexError):
+                while True:
+                    item, answer = waiting.popleft()
+                    try:
+                        answer.set_result(ask(item))
+                    except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+                        answer.set_exception(error)
+
+        # Not a ThreadPoolExecutor's threads: an interrupted program would wait for those, and they for the server.
+        for _ in range(min(CONNECTIONS, len(items))):
+            Thread(target=work, daemon=True).start()
+        try:
+            return [answer.result() for answer in answers]
+        finally:
+            waiting.clear()
 
     @contextmanager
     def asking(self, failure: str) -> Iterator[None]:
