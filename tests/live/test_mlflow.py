@@ -26,7 +26,7 @@ from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunN
 from mlflow_diagnose.readers import open_source
 from mlflow_diagnose.writers.mlflow_artifacts import FILES, MlflowArtifacts
 from mlflow_diagnose.writers.mlflow_tags import MlflowTags, note_of, tags_of, with_note
-from mlflow_server import EXPERIMENT, Store, free_port, fresh_store
+from mlflow_server import EXPERIMENT, free_port, fresh_store
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("mlflow")]
 
@@ -166,23 +166,6 @@ class TestReading:
         )
         client_of(store).delete_run(deleted)
         assert set(open_source(store.uri).run_ids()) == {kept, *(f"copy{number}" for number in range(1, 1101))}
-
-    def test_a_file_store_is_read_where_mlflow_is_told_to(self, tmp_path, monkeypatch):
-        """MLflow 3.17 wants a setting for it; the message names that setting."""
-        folder = tmp_path / "mlruns"
-        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-        old = Store(str(folder), folder, folder)
-        client = client_of(old)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            run_id = client.create_run(client.create_experiment("old")).info.run_id
-            client.log_metric(run_id, "loss", 1.0, step=4)
-        (curve,) = open_source(folder.as_uri()).read(run_id).curves
-        assert curve.steps.tolist() == [4]
-
-        monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
-        with pytest.raises(BadInputError, match="MLFLOW_ALLOW_FILE_STORE=true"):
-            open_source(f"{folder}/").read(run_id)
 
     def test_none_is_the_uri_mlflow_would_use(self, store, monkeypatch):
         """As every other MLflow tool does."""

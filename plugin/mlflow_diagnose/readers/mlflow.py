@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import re
-import warnings
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import mlflow
 import numpy as np
@@ -25,6 +23,8 @@ from sqlalchemy.engine import make_url
 
 from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError, WriteError
+from mlflow_diagnose.readers.mlflow_files import folder_of, restore_folders
+from mlflow_diagnose.readers.quiet import quiet, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,18 +33,12 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
     from mlflow.store.entities import PagedList
 
-__all__ = ["MlflowReader", "TrackingStore", "plain"]
+__all__ = ["MlflowReader", "TrackingStore", "plain", "quiet", "without_secrets"]
+
+LOGGER = logging.getLogger("mlflow_diagnose")
+ALLOW_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"
 
 Item = TypeVar("Item")
-
-# MLflow by itself retries a dead server for minutes. A user who set one of these keeps it.
-SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
-CHATTY = ("mlflow", "alembic", "sqlalchemy", "urllib3")
-LONGEST_REASON = 300
 
 
 class MlflowReader:
@@ -109,7 +103,7 @@ class TrackingStore:
 
     def __init__(self, uri: str | None = None) -> None:
         self.uri = uri or mlflow.get_tracking_uri()
-        self.shown = _without_secrets(self.uri).partition("?")[0]
+        self.shown = without_secrets(self.uri).partition("?")[0]
 
     def run(self, run_id: str, error: type[DiagnoseError]) -> Run:
         """A run with its params, tags and latest metrics.
@@ -126,7 +120,9 @@ class TrackingStore:
                 # The second is what an id that no run can have gives: `../x`.
                 if caught.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                     raise
-                raise RunNotFoundError(f"MLflow at {self.shown} has no run {run_id!r}") from caught
+                if not self._restored(run_id):
+                    raise RunNotFoundError(f"MLflow at {self.shown} has no run {run_id!r}") from caught
+                return client.get_run(run_id)
 
     def writable_run(self, run_id: str) -> Run:
         """A run to which something is to be written.
@@ -158,27 +154,36 @@ class TrackingStore:
             except DiagnoseError:
                 raise
             except Exception as caught:  # each store behind MLflow raises what its own library does
-                raise error(f"MLflow at {self.shown}: {failure}: {_reason(caught)}") from caught
+                raise error(f"MLflow at {self.shown}: {failure}: {reason(caught)}") from caught
 
     @cached_property
     def _client(self) -> MlflowClient:
         scheme = urlsplit(self.uri).scheme.partition("+")[0]
         if scheme in DATABASE_ENGINES:
             self._check_database()
-        elif scheme == "file" or (not scheme and not self.uri.startswith("databricks")):
-            self._check_exists(Path(url2pathname(urlsplit(self.uri).path)))
+        elif folder := folder_of(self.uri):
+            self._check_exists(folder)
+            _allow_file_store(self.shown)
         try:
             return mlflow.MlflowClient(self.uri)
         except Exception as caught:
-            if "MLFLOW_ALLOW_FILE_STORE" in str(caught):
+            if ALLOW_FILE_STORE in str(caught):
                 raise BadInputError(
-                    f"{self.shown} is a file store, which MLflow {mlflow.__version__} opens only where "
-                    "MLFLOW_ALLOW_FILE_STORE=true is set"
+                    f"{self.shown} is a file store, which MLflow {mlflow.__version__} does not open where "
+                    f"{ALLOW_FILE_STORE} is set to {os.environ.get(ALLOW_FILE_STORE)}"
                 ) from caught
             raise BadInputError(
                 f"{self.shown!r} is no tracking URI that MLflow can open; "
                 "it looks like sqlite:///mlflow.db or http://localhost:5000"
             ) from caught
+
+    def _restored(self, run_id: str) -> bool:
+        """Whether a file store has a run that MLflow did not see for want of an empty folder, and now does."""
+        folder = folder_of(self.uri)
+        lost = restore_folders(folder, run_id) if folder else []
+        if lost:
+            LOGGER.warning("run %s lacked %s: made anew, as MLflow sees no run without", run_id, " and ".join(lost))
+        return bool(lost)
 
     def _check_database(self) -> None:
         """Keep MLflow from what it does to a database on opening: create it, fill it, or migrate it in place."""
@@ -214,6 +219,13 @@ class TrackingStore:
             )
 
 
+def _allow_file_store(shown: str) -> None:
+    """Have MLflow open file stores, which it does from 3.17 on only where a user says so, and say that we did."""
+    if hasattr(mlflow.environment_variables, ALLOW_FILE_STORE) and ALLOW_FILE_STORE not in os.environ:
+        os.environ[ALLOW_FILE_STORE] = "true"
+        LOGGER.warning("%s is a file store: %s=true is set for this process, to write to it", shown, ALLOW_FILE_STORE)
+
+
 def plain(text: str) -> str:
     """Untrusted text on one line, without control characters, which a terminal or a page might obey."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
@@ -240,39 +252,7 @@ def _pages(search: Callable[[str | None], PagedList[Item]]) -> Iterator[Item]:
         yield from page
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No log line, no warning and no endless retry of MLflow's for as long as this lasts, in this process alone."""
-    levels = {name: logging.getLogger(name).level for name in CHATTY}
-    ours = {name: value for name, value in SETTINGS.items() if name not in os.environ}
-    os.environ.update(ours)
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-        for name in ours:
-            os.environ.pop(name, None)
-
-
-def _reason(error: Exception) -> str:
-    """What an error says, on one line, without the layers and the credentials that come with it."""
-    text = str(error)
-    if "ConnectionPool(" in text:
-        if "timed out" in text:
-            return "no answer in time"
-        if refused := re.search(r"too many (\d+) error responses", text):
-            return f"the server answers with HTTP status {refused[1]}; its log says why"
-        if system := re.search(r"\[Errno -?\d+\] ([^'\"()\\]+)", text):
-            return system[1]
-    lines = text.strip().splitlines() or [type(error).__name__]
-    return plain(_without_secrets(lines[0]))[:LONGEST_REASON]
-
-
-def _without_secrets(text: str) -> str:
+def without_secrets(text: str) -> str:
+    """Text without the user and password of the URI in it."""
     # Up to the last @ there is: a database's password may hold a slash.
     return re.sub(r"(?<=://)(?!/)\S*@", "", text)

@@ -32,10 +32,12 @@ class MlflowArtifacts:
 
     Args:
         tracking_uri: None for the one MLflow itself would use.
+        artifact_dir: Where the files of a run go whose artifacts belong to another machine, in a folder of its id.
     """
 
-    def __init__(self, tracking_uri: str | None = None) -> None:
+    def __init__(self, tracking_uri: str | None = None, *, artifact_dir: str | os.PathLike[str] | None = None) -> None:
         self.store = TrackingStore(tracking_uri)
+        self.artifact_dir = None if artifact_dir is None else Path(artifact_dir)
 
     def write(self, report: Report, files: Mapping[str, bytes]) -> None:
         """Put the files of a report, by name, in place of those of an earlier one.
@@ -45,11 +47,15 @@ class MlflowArtifacts:
             WriteError: The files could not be written.
         """
         run_id = report.run.run_id
-        self._check_is_here(run_id, self.store.writable_run(run_id).info.artifact_uri)
+        elsewhere = self._elsewhere(run_id, self.store.writable_run(run_id).info.artifact_uri)
         failure = f"the artifacts of run {run_id} could not be written"
+        if elsewhere:
+            if self.artifact_dir is None:
+                raise WriteError(elsewhere)
+            _put(self.artifact_dir / run_id / FOLDER, files, failure)
+            return
         with self.store.asking(failure, WriteError) as client, tempfile.TemporaryDirectory() as folder:
-            for name, content in files.items():
-                Path(folder, name).write_bytes(content)
+            _put(Path(folder), files, failure)
             client.log_artifacts(run_id, folder, FOLDER)
 
     def left_behind(self, run_id: str) -> list[str]:
@@ -64,10 +70,13 @@ class MlflowArtifacts:
             found = {each.path for each in client.list_artifacts(run_id, FOLDER)}
         return [path for path in (f"{FOLDER}/{name}" for name in FILES) if path in found]
 
-    def _check_is_here(self, run_id: str, uri: str) -> None:
-        """Keep MLflow from creating, here, the folders that a path names on the machine the run was made on."""
+    def _elsewhere(self, run_id: str, uri: str) -> str:
+        """Why a run's artifacts cannot be written from here, empty where they can.
+
+        MLflow would create, here, the folders that a path names on the machine the run was made on.
+        """
         if uri.startswith("mlflow-artifacts:") and not self.store.uri.startswith("http"):
-            raise WriteError(
+            return (
                 f"the artifacts of run {run_id} go through an MLflow server ({uri}), which {self.store.shown} is not: "
                 "give the server's URI as --tracking-uri"
             )
@@ -80,9 +89,19 @@ class MlflowArtifacts:
             # The root and, of a relative path, the working directory are everywhere: they have no name.
             here = parts.netloc in {"", "localhost"} and any(folder.is_dir() and folder.name for folder in above)
         else:
-            return
-        if not here:
-            raise WriteError(
-                f"the artifacts of run {run_id} belong to {uri}, which is not on this machine: diagnose the run there, "
-                "or create that folder"
-            )
+            here = True
+        if here:
+            return ""
+        return (
+            f"the artifacts of run {run_id} belong to {uri}, which is not on this machine: diagnose the run there, "
+            "create that folder, or name another with --artifact-dir"
+        )
+
+
+def _put(folder: Path, files: Mapping[str, bytes], failure: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise WriteError(f"{failure}: {folder}: {error.strerror}") from error

@@ -1,0 +1,52 @@
+"""An MLflow run as every reader of MLflow hands it on, however it was stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from curve_analyzers.model import RawRun
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from curve_analyzers.model import RawCurve
+
+__all__ = ["DELETED", "tracked_run"]
+
+DELETED = "the run is deleted in MLflow, so nothing can be written to it"
+NOT_THE_USERS = ("mlflow.", "diagnose.")
+
+
+def tracked_run(
+    run_id: str,
+    name: str,
+    curves: Sequence[RawCurve],
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+    *,
+    status: str,
+    deleted: bool,
+    notes: Sequence[str] = (),
+) -> RawRun:
+    """A run without the tags that MLflow and we write, and with a note where it is deleted.
+
+    Args:
+        run_id: What names it in its store.
+        name: What people call it; empty for its id.
+        curves: Its metrics.
+        params: Its params.
+        tags: All its tags.
+        status: MLflow's word for its state.
+        deleted: Whether it is deleted, and MLflow refuses to write to it.
+        notes: What had to be left out or repaired.
+    """
+    return RawRun(
+        source="mlflow",
+        run_id=run_id,
+        name=name or run_id,
+        curves=curves,
+        params=dict(params),
+        tags={key: text for key, text in tags.items() if not key.startswith(NOT_THE_USERS)},
+        status=status,
+        notes=(*([DELETED] if deleted else []), *notes),
+    )
