@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curve_analyzers.model import RawCurve, RawRun, Report
+from curve_analyzers.findings import Report
+from curve_analyzers.model import RawCurve, RawRun
 from curve_analyzers.settle import prepare
 from mlflow_diagnose.errors import BadInputError, ReadError, RunNotFoundError, WriteError
 from mlflow_diagnose.readers import metric_files, open_source
