@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curve_analyzers.findings import Report
@@ -288,6 +288,7 @@ class TestLines:
         assert "one" not in {curve.name for curve in read.curves}
         assert read.notes == ("metrics/one: the file is empty",)
 
+    @settings(deadline=None)
     @given(
         st.lists(
             st.lists(

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from curve_analyzers.model import RawCurve
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError
 from mlflow_diagnose.readers.metric_files import parse
-from mlflow_diagnose.readers.tracked import tracked_run
+from mlflow_diagnose.readers.run_files import LONGEST_TEXT, META, RunFiles, is_within, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from curve_analyzers.model import RawRun
-    from mlflow_diagnose.readers.metric_files import Points
 
 __all__ = ["MlflowFilesReader", "folder_of", "holds_experiments", "restore_folders"]
 
-META = "meta.yaml"
 TRASH = ".trash"
 REGISTRY = "models"
 NO_RUNS = frozenset({"tags", "datasets", "traces", "models"})  # other things that an experiment's folder holds
@@ -32,10 +28,7 @@ RUN_FOLDERS = ("metrics", "params", "artifacts")  # without one of them MLflow n
 
 RUN_ID = re.compile(r"[a-zA-Z0-9][\w-]{0,255}")  # as MLflow has it, so that no id leads out of the store
 NOTHING = frozenset({"null", "~"})
-STATUS = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 
-LONGEST_TEXT = 1 << 20  # bytes of a param, a tag or a meta.yaml; MLflow's own limit is 8,000 characters
-LONGEST_METRIC = 1 << 30  # bytes, thirty million points
 AT_ONCE = 1 << 24  # bytes of metrics that are parsed together
 
 
@@ -94,7 +87,7 @@ class MlflowFilesReader:
         Raises:
             BadInputError: There is no store.
         """
-        waiting: list[_RunFiles | DiagnoseError] = []
+        waiting: list[RunFiles | DiagnoseError] = []
         size = 0
         for run_id in run_ids:
             try:
@@ -143,7 +136,7 @@ class MlflowFilesReader:
                 return sorted(
                     entry.name
                     for entry in entries
-                    if entry.is_dir() and (not entry.is_symlink() or _is_within(Path(entry.path), self._root))
+                    if entry.is_dir() and (not entry.is_symlink() or is_within(Path(entry.path), self._root))
                 )
         except OSError as error:
             raise ReadError(f"{folder} could not be read: {error.strerror}") from error
@@ -168,7 +161,7 @@ class MlflowFilesReader:
                 return folder, meta
         return None
 
-    def _open(self, run_id: str) -> _RunFiles:
+    def _open(self, run_id: str) -> RunFiles:
         """What the files of a run hold.
 
         Raises:
@@ -180,7 +173,7 @@ class MlflowFilesReader:
         if found is None:
             raise RunNotFoundError(f"MLflow at {self.folder} has no run {run_id!r}")
         folder, meta = found
-        files = _RunFiles(run_id, self._root, meta, in_trash=folder.parent.parent.name == TRASH)
+        files = RunFiles(run_id, self._root, meta, in_trash=folder.parent.parent.name == TRASH)
         files.read(folder)
         return files
 
@@ -199,7 +192,7 @@ class MlflowFilesReader:
 
         loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # ten times as fast, where libyaml is there
         try:
-            found = yaml.load(_content(folder / META, LONGEST_TEXT, self._root), loader)  # noqa: S506 - it makes only text
+            found = yaml.load(read_bytes(folder / META, LONGEST_TEXT, self._root), loader)  # noqa: S506 - it makes only text
         except FileNotFoundError:
             return None
         except (OSError, ValueError, yaml.YAMLError, RecursionError):
@@ -208,90 +201,6 @@ class MlflowFilesReader:
             return {}
         told = {key: text for key, text in found.items() if isinstance(key, str) and isinstance(text, str)}
         return {key: "" if text in NOTHING else text for key, text in told.items()}
-
-
-@dataclass(eq=False)
-class _RunFiles:
-    """The files of a run.
-
-    Attributes:
-        run_id: The run.
-        root: The store, out of which no link is followed.
-        meta: What its meta.yaml says.
-        in_trash: Whether its experiment is deleted.
-        metrics: The bytes of each metric's file.
-        params: Its params.
-        tags: All its tags.
-        notes: What could not be read.
-    """
-
-    run_id: str
-    root: Path
-    meta: Mapping[str, str]
-    in_trash: bool
-    metrics: dict[str, bytes] = field(default_factory=dict)
-    params: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    def read(self, folder: Path) -> None:
-        """Read the files below the run's folder, any of whose parts may be lost."""
-        if not self.meta:
-            self.notes.append(f"{META}: damaged, so the run's name and state are unknown")
-        for name, content in self._files(folder / "metrics", LONGEST_METRIC):
-            self.metrics[name] = content
-        for name, content in self._files(folder / "params", LONGEST_TEXT):
-            self.params[name] = content.decode(errors="replace")
-        for name, content in self._files(folder / "tags", LONGEST_TEXT):
-            self.tags[name] = content.decode(errors="replace")
-
-    def run(self, points: Sequence[Points]) -> RawRun:
-        """The run, with the points of each metric in the order of `metrics`."""
-        curves: list[RawCurve] = []
-        notes = list(self.notes)
-        for name, curve in sorted(zip(self.metrics, points, strict=True), key=lambda pair: pair[0]):
-            if curve.trouble:
-                notes.append(f"metrics/{name}: {curve.trouble}")
-            if len(curve.values):
-                curves.append(RawCurve(name, curve.steps, curve.values, curve.wall_times))
-        return tracked_run(
-            self.run_id,
-            self.meta.get("run_name", "") or self.tags.get("mlflow.runName", ""),
-            curves,
-            self.params,
-            self.tags,
-            status=STATUS.get(self.meta.get("status", "1"), "") if self.meta else "",
-            deleted=self.in_trash or self.meta.get("lifecycle_stage") == "deleted",
-            notes=notes,
-        )
-
-    def _files(self, folder: Path, longest: int) -> Iterator[tuple[str, bytes]]:
-        """The files below a folder by their path in it, `val/loss`, which is the name of what they hold.
-
-        Args:
-            folder: The folder.
-            longest: So many bytes a file may have.
-        """
-        below = [(os.fspath(folder), "")]
-        while below:
-            place, names = below.pop()
-            try:
-                with os.scandir(place) as there:
-                    entries = sorted(there, key=lambda entry: entry.name)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                self.notes.append(f"{folder.name}/{names}: left out, {error.strerror}")
-                continue
-            for entry in entries:
-                name = names + os.fsencode(entry.name).decode(errors="replace")
-                if entry.is_dir(follow_symlinks=False):
-                    below.append((entry.path, f"{name}/"))
-                    continue
-                try:
-                    yield name, _content(entry, longest, self.root)
-                except OSError as error:
-                    self.notes.append(f"{folder.name}/{name}: left out, {error.strerror or error}")
 
 
 def folder_of(uri: str) -> Path | None:
@@ -326,29 +235,8 @@ def restore_folders(folder: Path, run_id: str) -> list[str]:
     return [each.name for each in lost]
 
 
-def _parsed(waiting: Sequence[_RunFiles | DiagnoseError]) -> Iterator[RawRun | DiagnoseError]:
-    contents = [content for each in waiting if isinstance(each, _RunFiles) for content in each.metrics.values()]
+def _parsed(waiting: Sequence[RunFiles | DiagnoseError]) -> Iterator[RawRun | DiagnoseError]:
+    contents = [content for each in waiting if isinstance(each, RunFiles) for content in each.metrics.values()]
     points = iter(parse(contents))
     for each in waiting:
-        yield each.run([next(points) for _ in each.metrics]) if isinstance(each, _RunFiles) else each
-
-
-def _content(file: os.DirEntry[str] | Path, longest: int, root: Path) -> bytes:
-    """The bytes of a file in the store at `root`.
-
-    Raises:
-        OSError: They could not be read, or are better not read.
-    """
-    if file.is_symlink() and not _is_within(Path(file), root):
-        raise OSError("a link that leads out of the store")
-    if not file.is_file():  # to open a pipe is to wait for whoever writes to it
-        raise FileNotFoundError("no regular file")
-    with open(file, "rb", buffering=0) as opened:  # noqa: PTH123 - it may be an entry, to be spared its stat
-        size = os.fstat(opened.fileno()).st_size
-        if size > longest:
-            raise OSError(f"more than {longest} bytes")
-        return opened.read(size)
-
-
-def _is_within(path: Path, root: Path) -> bool:
-    return path.resolve().is_relative_to(root)
+        yield each.run([next(points) for _ in each.metrics]) if isinstance(each, RunFiles) else each
