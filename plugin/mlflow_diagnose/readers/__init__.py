@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from mlflow_diagnose.readers.uri import default_tracking_uri, is_database
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
@@ -51,6 +53,11 @@ def open_source(tracking_uri: str | None = None, *, logdir: str | os.PathLike[st
         from mlflow_diagnose.readers.tensorboard import TensorBoardReader  # noqa: PLC0415 - see above
 
         return TensorBoardReader(logdir)
+    uri = tracking_uri or default_tracking_uri()
+    if is_database(uri):
+        from mlflow_diagnose.readers.mlflow_sql import SqlReader  # noqa: PLC0415 - see above
+
+        return SqlReader(uri)
     from mlflow_diagnose.readers.mlflow import MlflowReader  # noqa: PLC0415 - see above
 
-    return MlflowReader(tracking_uri)
+    return MlflowReader(uri)

@@ -25,6 +25,7 @@ from sqlalchemy.engine import make_url
 
 from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError, WriteError
+from mlflow_diagnose.readers.uri import first_line, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
     from mlflow.store.entities import PagedList
 
-__all__ = ["MlflowReader", "TrackingStore", "plain"]
+__all__ = ["MlflowReader", "TrackingStore"]
 
 Item = TypeVar("Item")
 
@@ -44,7 +45,6 @@ SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 CHATTY = ("mlflow", "alembic", "sqlalchemy", "urllib3")
-LONGEST_REASON = 300
 
 
 class MlflowReader:
@@ -109,7 +109,7 @@ class TrackingStore:
 
     def __init__(self, uri: str | None = None) -> None:
         self.uri = uri or mlflow.get_tracking_uri()
-        self.shown = _without_secrets(self.uri).partition("?")[0]
+        self.shown = shown(self.uri)
 
     def run(self, run_id: str, error: type[DiagnoseError]) -> Run:
         """A run with its params, tags and latest metrics.
@@ -214,11 +214,6 @@ class TrackingStore:
             )
 
 
-def plain(text: str) -> str:
-    """Untrusted text on one line, without control characters, which a terminal or a page might obey."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
 def _is_deleted(run: Run) -> bool:
     return bool(run.info.lifecycle_stage == LifecycleStage.DELETED)
 
@@ -269,10 +264,4 @@ def _reason(error: Exception) -> str:
             return f"the server answers with HTTP status {refused[1]}; its log says why"
         if system := re.search(r"\[Errno -?\d+\] ([^'\"()\\]+)", text):
             return system[1]
-    lines = text.strip().splitlines() or [type(error).__name__]
-    return plain(_without_secrets(lines[0]))[:LONGEST_REASON]
-
-
-def _without_secrets(text: str) -> str:
-    # Up to the last @ there is: a database's password may hold a slash.
-    return re.sub(r"(?<=://)(?!/)\S*@", "", text)
+    return first_line(error)

@@ -13,7 +13,8 @@ from curve_analyzers import __version__
 from curve_analyzers.model import Severity, StepUnit
 from curve_analyzers.registry import all_rules
 from mlflow_diagnose.errors import ReadError, WriteError
-from mlflow_diagnose.readers.mlflow import TrackingStore, plain
+from mlflow_diagnose.readers.mlflow import TrackingStore
+from mlflow_diagnose.readers.uri import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
