@@ -206,10 +206,13 @@ def _adbc() -> ModuleType | None:
 
 def _points_of_arrow(cursor: Any, query: str, run_id: str) -> Points:  # noqa: ANN401 - ADBC may not be installed
     cursor.execute(query, (run_id,))
-    name, time, step, value = cursor.fetch_arrow_table().columns
+    table = cursor.fetch_arrow_table()
+    if not table.num_rows:  # then ADBC knows no types
+        return Points.of_rows(())
+    name, time, step, value = table.columns
     names = name.combine_chunks().dictionary_encode()
     return Points(
-        names.dictionary.to_pylist(),
+        list(map(_readable, names.dictionary.cast("binary").to_pylist())),
         names.indices.to_numpy(),
         time.to_numpy().astype(np.int64, copy=False),
         step.to_numpy().astype(np.int64, copy=False),
