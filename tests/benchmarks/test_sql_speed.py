@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -21,12 +22,13 @@ from mlflow_diagnose.readers.mlflow_sql import SqlReader
 from postgres import binaries, postgres
 
 SUMS = "SELECT count(*), sum(value), total(timestamp), total(step), sum(is_nan), max(key) FROM metrics"
-READ_ALL = """
-import resource, sys
+READ_ALL = r"""
+import re, sys
 from mlflow_diagnose.readers.mlflow_sql import SqlReader
 reader = SqlReader(sys.argv[1])
 points = sum(len(curve.values) for run in reader.read_many(reader.run_ids()) for curve in run.curves)
-print(points, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+peak = re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())  # getrusage counts the parent's, too
+print(points, int(peak[1]) // 1024)
 """
 COMMAND = "import sys; from mlflow_diagnose.cli import main; main(sys.argv[1:])"
 
@@ -103,6 +105,8 @@ class TestEveryRun:
 
     def test_ours_in_a_process_of_its_own(self, benchmark, store, runs):
         """From its start, in no more than 600 MB."""
+        if not Path("/proc/self/status").exists():
+            pytest.skip("only Linux tells the peak of a process")
         command = [sys.executable, "-c", READ_ALL, store.uri]
         done = benchmark.pedantic(subprocess.run, (command,), {"capture_output": True, "check": True}, rounds=1)
         count, megabytes = map(int, done.stdout.split())

@@ -23,6 +23,7 @@ from mlflow.store.tracking.dbmodels.initial_models import Base
 
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError
 from mlflow_diagnose.readers import open_source
+from mlflow_diagnose.readers.database_servers import Server
 from mlflow_diagnose.readers.databases import SqliteFile
 from mlflow_diagnose.readers.mlflow import MlflowReader, quiet
 from mlflow_diagnose.readers.mlflow_sql import MANY, SqlReader
@@ -155,6 +156,16 @@ class TestSameAsMlflow:
         assert [parts(run) for run in runs if not isinstance(run, DiagnoseError)] == [
             alone[run_id] for run_id in asked if run_id in alone
         ]
+
+    def test_the_way_for_any_other_database(self, uri):
+        """Through SQLAlchemy alone, which knows them all."""
+        run_id = new_run(uri)
+        reader, other = SqlReader(uri), SqlReader(uri)
+        with closing(Server(sqlalchemy.create_engine(uri))) as server:
+            other._database = server  # noqa: SLF001 - a database that no test can start stands behind it
+            assert other.run_ids() == reader.run_ids()
+            assert parts(other.read(run_id)) == parts(reader.read(run_id))
+            assert server.columns("nosuchtable") == frozenset()
 
     def test_the_way_for_many_runs_in_sqlite(self, sqlite, monkeypatch):
         """ADBC gives the same points; where it is not installed, or a thread may write, Python's own module does."""
