@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mlflow_diagnose.readers.uri import default_tracking_uri, is_database
+
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
     from curve_analyzers.model import RawRun
@@ -52,18 +53,21 @@ def open_source(tracking_uri: str | None = None, *, logdir: str | os.PathLike[st
         from mlflow_diagnose.readers.tensorboard import TensorBoardReader  # noqa: PLC0415 - see above
 
         return TensorBoardReader(logdir)
-    from mlflow_diagnose.readers.mlflow_files import MlflowFilesReader, folder_of, holds_experiments  # noqa: PLC0415
+    uri = tracking_uri or default_tracking_uri()
+    if is_database(uri):
+        from mlflow_diagnose.readers.mlflow_sql import SqlReader  # noqa: PLC0415 - see above
+
+        return SqlReader(uri)
+    from mlflow_diagnose.readers.mlflow_files import MlflowFilesReader, folder_of  # noqa: PLC0415 - see above
+
+    if folder := folder_of(uri):
+        return MlflowFilesReader(folder)
     from mlflow_diagnose.readers.mlflow_http import is_plain_server  # noqa: PLC0415 - see above
 
-    uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
-    if uri is None and holds_experiments(Path("mlruns")):
-        uri = "mlruns"
-    if uri and (folder := folder_of(uri)):
-        return MlflowFilesReader(folder)
-    if uri and is_plain_server(uri):
+    if is_plain_server(uri):
         from mlflow_diagnose.readers.mlflow_rest import MlflowRestReader  # noqa: PLC0415 - see above
 
         return MlflowRestReader(uri)
     from mlflow_diagnose.readers.mlflow import MlflowReader  # noqa: PLC0415 - see above
 
-    return MlflowReader(tracking_uri)
+    return MlflowReader(uri)

@@ -102,7 +102,7 @@ def _columns(lines: bytes, width: int, count: int) -> tuple[Ints, Floats, Floats
         ValueError: A line is different.
     """
     # A tenth of a second to import, and small stores do without.
-    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
+    import pyarrow as pa  # noqa: PLC0415 - see above
     from pyarrow import csv  # noqa: PLC0415 - see above
 
     types = {"time": pa.int64(), "value": pa.float64(), "step": pa.int64()}

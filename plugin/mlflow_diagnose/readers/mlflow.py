@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +24,7 @@ from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError, WriteError
 from mlflow_diagnose.readers.mlflow_files import folder_of, restore_folders
 from mlflow_diagnose.readers.quiet import quiet, reason
+from mlflow_diagnose.readers.uri import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
     from mlflow.store.entities import PagedList
 
-__all__ = ["MlflowReader", "TrackingStore", "plain", "quiet", "without_secrets"]
+__all__ = ["MlflowReader", "TrackingStore"]
 
 LOGGER = logging.getLogger("mlflow_diagnose")
 ALLOW_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"
@@ -103,7 +103,7 @@ class TrackingStore:
 
     def __init__(self, uri: str | None = None) -> None:
         self.uri = uri or mlflow.get_tracking_uri()
-        self.shown = without_secrets(self.uri).partition("?")[0]
+        self.shown = shown(self.uri)
 
     def run(self, run_id: str, error: type[DiagnoseError]) -> Run:
         """A run with its params, tags and latest metrics.
@@ -226,11 +226,6 @@ def _allow_file_store(shown: str) -> None:
         LOGGER.warning("%s is a file store: %s=true is set for this process, to write to it", shown, ALLOW_FILE_STORE)
 
 
-def plain(text: str) -> str:
-    """Untrusted text on one line, without control characters, which a terminal or a page might obey."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
 def _is_deleted(run: Run) -> bool:
     return bool(run.info.lifecycle_stage == LifecycleStage.DELETED)
 
@@ -250,9 +245,3 @@ def _pages(search: Callable[[str | None], PagedList[Item]]) -> Iterator[Item]:
     while page.token:
         page = search(page.token)
         yield from page
-
-
-def without_secrets(text: str) -> str:
-    """Text without the user and password of the URI in it."""
-    # Up to the last @ there is: a database's password may hold a slash.
-    return re.sub(r"(?<=://)(?!/)\S*@", "", text)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from curve_analyzers.model import RawRun
 
-__all__ = ["MlflowFilesReader", "folder_of", "holds_experiments", "restore_folders"]
+__all__ = ["MlflowFilesReader", "folder_of", "restore_folders"]
 
 TRASH = ".trash"
 REGISTRY = "models"
@@ -188,7 +188,7 @@ class MlflowFilesReader:
 
     def _meta(self, folder: Path) -> Mapping[str, str] | None:
         """What the meta.yaml of a folder says, all as text; nothing where it is damaged, None where there is none."""
-        import yaml  # type: ignore[import-untyped]  # noqa: PLC0415 - other stores do without
+        import yaml  # noqa: PLC0415 - other stores do without
 
         loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # ten times as fast, where libyaml is there
         try:
@@ -215,11 +215,6 @@ def folder_of(uri: str) -> Path | None:
         return Path(url2pathname(parts.path))
     # A single letter is a drive of Windows.
     return Path(url2pathname(uri)) if len(parts.scheme) <= 1 else None
-
-
-def holds_experiments(folder: Path) -> bool:
-    """Whether MLflow, with no tracking URI set, would use this folder: it holds the experiments of a file store."""
-    return any(path.parent.name.isdigit() for path in folder.glob(f"*/{META}"))
 
 
 def restore_folders(folder: Path, run_id: str) -> list[str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from curve_analyzers import __version__
 from mlflow_diagnose.errors import BadInputError, ReadError
 from mlflow_diagnose.readers.quiet import SETTINGS, reason
+from mlflow_diagnose.readers.uri import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,9 +68,7 @@ class Server:
     @property
     def shown(self) -> str:
         """The tracking URI as messages show it, without user, password and query."""
-        from mlflow_diagnose.readers.mlflow import without_secrets  # noqa: PLC0415 - seconds to import
-
-        return without_secrets(self.uri).partition("?")[0]
+        return shown(self.uri)
 
     def get(self, path: str, asked: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
         """The answer to a GET request, with its query.

@@ -9,6 +9,8 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mlflow_diagnose.readers.uri import first_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,7 +23,6 @@ SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 CHATTY = ("mlflow", "alembic", "sqlalchemy", "urllib3")
-LONGEST_REASON = 300
 
 
 @contextmanager
@@ -45,9 +46,6 @@ def quiet() -> Iterator[None]:
 
 def reason(error: Exception) -> str:
     """What an error says, on one line, without the layers and the credentials that come with it."""
-    # Not at the top: that module asks stores through this one.
-    from mlflow_diagnose.readers.mlflow import plain, without_secrets  # noqa: PLC0415 - see above
-
     text = str(error)
     if "ConnectionPool(" in text:
         if "timed out" in text:
@@ -56,5 +54,4 @@ def reason(error: Exception) -> str:
             return f"the server answers with HTTP status {refused[1]}; its log says why"
         if system := re.search(r"\[Errno -?\d+\] ([^'\"()\\]+)", text):
             return system[1]
-    lines = text.strip().splitlines() or [type(error).__name__]
-    return plain(without_secrets(lines[0]))[:LONGEST_REASON]
+    return first_line(error)
