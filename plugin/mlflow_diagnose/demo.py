@@ -27,7 +27,7 @@ from mlflow_diagnose.config import Settings
 from mlflow_diagnose.errors import BadInputError
 from mlflow_diagnose.pipeline import judge, write_back
 from mlflow_diagnose.readers import open_source
-from mlflow_diagnose.readers.quiet import quiet
+from mlflow_diagnose.readers.tracking.quiet import quiet
 
 if TYPE_CHECKING:
     from curve_analyzers.findings import Report

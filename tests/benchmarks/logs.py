@@ -12,8 +12,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 import eventlogs
-from mlflow_diagnose.readers.buffers import Buffer
-from mlflow_diagnose.readers.checksums import masked_crc32c, masked_crc32c_of
+from mlflow_diagnose.readers.events.buffers import Buffer
+from mlflow_diagnose.readers.events.checksums import masked_crc32c, masked_crc32c_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -67,7 +67,7 @@ def copied_to(uri: str, store: Store, runs: int) -> None:
     """Lay the first runs of a store down in another, empty database, whose schema MLflow makes."""
     from mlflow import MlflowClient  # noqa: PLC0415 - seconds, and needed for this alone
 
-    from mlflow_diagnose.readers.quiet import quiet  # noqa: PLC0415 - the same
+    from mlflow_diagnose.readers.tracking.quiet import quiet  # noqa: PLC0415 - the same
 
     with quiet():
         MlflowClient(uri)

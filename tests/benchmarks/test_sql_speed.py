@@ -71,7 +71,7 @@ def through_mlflow(uri, run_ids):
     """The same through MLflow's client, which is given the names."""
     from mlflow import MlflowClient  # noqa: PLC0415 - the others are measured in a process that has not loaded it
 
-    from mlflow_diagnose.readers.quiet import quiet  # noqa: PLC0415 - the same
+    from mlflow_diagnose.readers.tracking.quiet import quiet  # noqa: PLC0415 - the same
 
     with quiet():
         client = MlflowClient(uri)

@@ -16,7 +16,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from mlflow_diagnose.readers.quiet import quiet
+from mlflow_diagnose.readers.tracking.quiet import quiet
 from mlflow_server import EXPERIMENT, free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("mlflow")]

@@ -19,8 +19,8 @@ import pytest
 from mlflow_diagnose.errors import BadInputError, ReadError, RunNotFoundError
 from mlflow_diagnose.readers import mlflow_rest, open_source
 from mlflow_diagnose.readers.mlflow import MlflowReader
-from mlflow_diagnose.readers.mlflow_http import is_plain_server
 from mlflow_diagnose.readers.mlflow_rest import MlflowRestReader
+from mlflow_diagnose.readers.tracking.server import is_plain_server
 from mlflow_server import free_port
 from rawruns import LOGGED, assert_same, client_at, lay_down
 

@@ -23,12 +23,12 @@ from mlflow.store.tracking.dbmodels.initial_models import Base
 
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError
 from mlflow_diagnose.readers import open_source
-from mlflow_diagnose.readers.database_servers import Server
-from mlflow_diagnose.readers.databases import SqliteFile
 from mlflow_diagnose.readers.mlflow import MlflowReader
 from mlflow_diagnose.readers.mlflow_sql import MANY, SqlReader
-from mlflow_diagnose.readers.quiet import quiet
-from mlflow_diagnose.readers.uri import default_tracking_uri
+from mlflow_diagnose.readers.tracking.database_servers import Server
+from mlflow_diagnose.readers.tracking.databases import SqliteFile
+from mlflow_diagnose.readers.tracking.quiet import quiet
+from mlflow_diagnose.readers.tracking.uri import default_tracking_uri
 from mlflow_server import EXPERIMENT, free_port, fresh_store
 from postgres import binaries, postgres
 

@@ -13,7 +13,7 @@ from mlflow.entities import Metric
 import eventlogs
 import mlflow_diagnose
 from mlflow_diagnose.errors import BadInputError, RunNotFoundError
-from mlflow_diagnose.readers.quiet import quiet
+from mlflow_diagnose.readers.tracking.quiet import quiet
 from mlflow_server import EXPERIMENT, fresh_store
 
 EPOCHS = np.arange(60)

@@ -20,7 +20,7 @@ import reports
 from curve_analyzers.registry import all_rules
 from mlflow_diagnose import pipeline
 from mlflow_diagnose.cli import main
-from mlflow_diagnose.readers.quiet import quiet
+from mlflow_diagnose.readers.tracking.quiet import quiet
 from mlflow_server import EXPERIMENT, Store, fresh_store
 
 EPOCHS = np.arange(60)

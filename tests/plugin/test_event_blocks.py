@@ -22,15 +22,15 @@ from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 import eventlogs
 from eventlogs import curve, flipped, hparams, record, restart, scalar, tensor, version, write_bytes
-from mlflow_diagnose.readers import blocks, event_files, names
-from mlflow_diagnose.readers.buffers import Buffer
-from mlflow_diagnose.readers.checksums import masked_crc32c, masked_crc32c_of
-from mlflow_diagnose.readers.event_cache import EventCache
-from mlflow_diagnose.readers.event_files import read_events, read_next
-from mlflow_diagnose.readers.records import MOST_GAPS, find_records
+from mlflow_diagnose.readers.events import blocks, event_files, names
+from mlflow_diagnose.readers.events.buffers import Buffer
+from mlflow_diagnose.readers.events.checksums import masked_crc32c, masked_crc32c_of
+from mlflow_diagnose.readers.events.event_cache import EventCache
+from mlflow_diagnose.readers.events.event_files import read_events, read_next
+from mlflow_diagnose.readers.events.records import MOST_GAPS, find_records
 
 if TYPE_CHECKING:
-    from mlflow_diagnose.readers.points import Points
+    from mlflow_diagnose.readers.events.points import Points
 
 FRAMEWORKS = Path(__file__).parents[2] / "fixtures" / "frameworks"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from mlflow_diagnose.readers.uri import default_tracking_uri, is_database
+from mlflow_diagnose.readers.tracking.uri import default_tracking_uri, is_database
 
 if TYPE_CHECKING:
     import os
@@ -62,7 +62,7 @@ def open_source(tracking_uri: str | None = None, *, logdir: str | os.PathLike[st
 
     if folder := folder_of(uri):
         return MlflowFilesReader(folder)
-    from mlflow_diagnose.readers.mlflow_http import is_plain_server  # noqa: PLC0415 - see above
+    from mlflow_diagnose.readers.tracking.server import is_plain_server  # noqa: PLC0415 - see above
 
     if is_plain_server(uri):
         from mlflow_diagnose.readers.mlflow_rest import MlflowRestReader  # noqa: PLC0415 - see above

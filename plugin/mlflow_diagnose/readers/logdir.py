@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from mlflow_diagnose.readers.event_cache import EventCache
-    from mlflow_diagnose.readers.event_files import EventFile
-    from mlflow_diagnose.readers.points import Points
+    from mlflow_diagnose.readers.events.event_cache import EventCache
+    from mlflow_diagnose.readers.events.event_files import EventFile
+    from mlflow_diagnose.readers.events.points import Points
 
     Folders = Mapping[str, tuple["LogFile", ...]]  # by their names under the logdir, empty for the logdir itself
 

@@ -23,8 +23,8 @@ from sqlalchemy.engine import make_url
 from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError, WriteError
 from mlflow_diagnose.readers.mlflow_files import folder_of, restore_folders
-from mlflow_diagnose.readers.quiet import quiet, reason
-from mlflow_diagnose.readers.uri import shown
+from mlflow_diagnose.readers.tracking.quiet import quiet, reason
+from mlflow_diagnose.readers.tracking.uri import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

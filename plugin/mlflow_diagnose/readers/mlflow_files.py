@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError
-from mlflow_diagnose.readers.metric_files import parse
-from mlflow_diagnose.readers.run_files import LONGEST_TEXT, META, RunFiles, is_within, read_bytes
+from mlflow_diagnose.readers.tracking.metric_files import parse
+from mlflow_diagnose.readers.tracking.run_files import LONGEST_TEXT, META, RunFiles, is_within, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -12,9 +12,9 @@ import numpy as np
 
 from curve_analyzers.model import RawCurve
 from mlflow_diagnose.errors import DiagnoseError, ReadError, RunNotFoundError
-from mlflow_diagnose.readers.mlflow_http import FORBIDDEN, OK, PASSING, RefusedError, Server
-from mlflow_diagnose.readers.quiet import quiet
-from mlflow_diagnose.readers.tracked import tracked_run
+from mlflow_diagnose.readers.tracking.quiet import quiet
+from mlflow_diagnose.readers.tracking.server import FORBIDDEN, OK, PASSING, RefusedError, Server
+from mlflow_diagnose.readers.tracking.tracked import tracked_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

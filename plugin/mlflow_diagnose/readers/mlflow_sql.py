@@ -12,9 +12,9 @@ import numpy as np
 
 from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError
-from mlflow_diagnose.readers.databases import Database, Points, open_database
-from mlflow_diagnose.readers.tracked import tracked_run
-from mlflow_diagnose.readers.uri import first_line, shown
+from mlflow_diagnose.readers.tracking.databases import Database, Points, open_database
+from mlflow_diagnose.readers.tracking.tracked import tracked_run
+from mlflow_diagnose.readers.tracking.uri import first_line, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,15 +11,15 @@ import numpy as np
 
 from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, RunNotFoundError
-from mlflow_diagnose.readers.event_cache import EventCache
+from mlflow_diagnose.readers.events.event_cache import EventCache
+from mlflow_diagnose.readers.events.points import Points
 from mlflow_diagnose.readers.logdir import competing_processes, find_runs
-from mlflow_diagnose.readers.points import Points
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-    from mlflow_diagnose.readers.event_files import EventFile
+    from mlflow_diagnose.readers.events.event_files import EventFile
     from mlflow_diagnose.readers.logdir import LogFile, Part
 
 __all__ = ["TensorBoardReader"]
@@ -112,7 +112,7 @@ class TensorBoardReader:
         """Add the hyper-parameters of a file to `params`; the notes on what the file lost."""
         troubles = [events.trouble] if events.trouble else []
         if events.hparams:
-            from mlflow_diagnose.readers.odd_records import read_hparams  # noqa: PLC0415 - slow to import
+            from mlflow_diagnose.readers.events.odd_records import read_hparams  # noqa: PLC0415 - slow to import
 
             try:
                 for record in events.hparams:

@@ -12,7 +12,7 @@ from curve_analyzers.findings import Severity
 from curve_analyzers.registry import all_rules
 from mlflow_diagnose.errors import ReadError, WriteError
 from mlflow_diagnose.readers.mlflow import TrackingStore
-from mlflow_diagnose.readers.uri import plain
+from mlflow_diagnose.readers.tracking.uri import plain
 from mlflow_diagnose.report.words import best_step
 
 if TYPE_CHECKING:

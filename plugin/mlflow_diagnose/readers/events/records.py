@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlflow_diagnose.readers.checksums import masked_crc32c, masked_crc32c_of
+from mlflow_diagnose.readers.events.checksums import masked_crc32c, masked_crc32c_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from curve_analyzers.model import Ints
-    from mlflow_diagnose.readers.buffers import Buffer
+    from mlflow_diagnose.readers.events.buffers import Buffer
 
 __all__ = ["HEADER_BYTES", "Records", "find_records"]
 

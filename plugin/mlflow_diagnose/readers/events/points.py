@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_diagnose.readers.scalars import OTHER, SCALAR_PLUGINS, TENSOR, Values
+from mlflow_diagnose.readers.events.scalars import OTHER, SCALAR_PLUGINS, TENSOR, Values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlflow_diagnose.readers.event_files import read_next
+from mlflow_diagnose.readers.events.event_files import read_next
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from mlflow_diagnose.readers.event_files import EventFile
+    from mlflow_diagnose.readers.events.event_files import EventFile
 
 __all__ = ["EventCache"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from curve_analyzers.model import Ints
-    from mlflow_diagnose.readers.buffers import Buffer
+    from mlflow_diagnose.readers.events.buffers import Buffer
 
 __all__ = ["masked_crc32c", "masked_crc32c_of"]
 

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_diagnose.readers.buffers import Buffer, varints
+from mlflow_diagnose.readers.events.buffers import Buffer, varints
 
 if TYPE_CHECKING:
     from curve_analyzers.model import Floats, Ints
-    from mlflow_diagnose.readers.names import Names
+    from mlflow_diagnose.readers.events.names import Names
 
 __all__ = ["NUMERIC", "OTHER", "SCALAR_PLUGINS", "SIMPLE", "TENSOR", "Values", "Walk", "walk"]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from curve_analyzers.model import Ints
-    from mlflow_diagnose.readers.buffers import Buffer, Words
+    from mlflow_diagnose.readers.events.buffers import Buffer, Words
 
 __all__ = ["Names"]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curve_analyzers.model import RawCurve
-from mlflow_diagnose.readers.tracked import tracked_run
+from mlflow_diagnose.readers.tracking.tracked import tracked_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from curve_analyzers.model import RawRun
-    from mlflow_diagnose.readers.metric_files import Points
+    from mlflow_diagnose.readers.tracking.metric_files import Points
 
 __all__ = ["LONGEST_TEXT", "META", "RunFiles", "is_within", "read_bytes"]
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from mlflow_diagnose.errors import BadInputError
-from mlflow_diagnose.readers.uri import shown
+from mlflow_diagnose.readers.tracking.uri import shown
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -116,7 +116,7 @@ def open_database(uri: str) -> Database:
     """
     if uri.lower().startswith("sqlite"):
         return SqliteFile(_sqlite_path(uri))
-    from mlflow_diagnose.readers.database_servers import open_server  # noqa: PLC0415 - SQLAlchemy is slow to import
+    from mlflow_diagnose.readers.tracking.database_servers import open_server  # noqa: PLC0415 - SQLAlchemy is slow to import
 
     return open_server(uri)
 

@@ -15,7 +15,7 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_ndarray
 
-from mlflow_diagnose.readers.scalars import NUMERIC, OTHER, SCALAR_PLUGINS, SIMPLE, TENSOR
+from mlflow_diagnose.readers.events.scalars import NUMERIC, OTHER, SCALAR_PLUGINS, SIMPLE, TENSOR
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.tensor_pb2 import TensorProto

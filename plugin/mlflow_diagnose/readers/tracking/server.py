@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from curve_analyzers import __version__
 from mlflow_diagnose.errors import BadInputError, ReadError
-from mlflow_diagnose.readers.quiet import SETTINGS, reason
-from mlflow_diagnose.readers.uri import shown
+from mlflow_diagnose.readers.tracking.quiet import SETTINGS, reason
+from mlflow_diagnose.readers.tracking.uri import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

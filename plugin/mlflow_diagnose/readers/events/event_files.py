@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlflow_diagnose.readers.blocks import Content, read_records
-from mlflow_diagnose.readers.buffers import Buffer
-from mlflow_diagnose.readers.records import find_records
+from mlflow_diagnose.readers.events.blocks import Content, read_records
+from mlflow_diagnose.readers.events.buffers import Buffer
+from mlflow_diagnose.readers.events.records import find_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from mlflow_diagnose.readers.points import Points
+    from mlflow_diagnose.readers.events.points import Points
 
 __all__ = ["EventFile", "read_events", "read_next"]
 

@@ -9,8 +9,8 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect
 from sqlalchemy.exc import ArgumentError, NoSuchTableError
 
 from mlflow_diagnose.errors import BadInputError
-from mlflow_diagnose.readers.databases import Database, Points
-from mlflow_diagnose.readers.uri import shown
+from mlflow_diagnose.readers.tracking.databases import Database, Points
+from mlflow_diagnose.readers.tracking.uri import shown
 
 __all__ = ["open_server"]
 

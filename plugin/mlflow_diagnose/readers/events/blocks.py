@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlflow_diagnose.readers.checksums import masked_crc32c_of
-from mlflow_diagnose.readers.metadata import plugin_of
-from mlflow_diagnose.readers.names import Names
-from mlflow_diagnose.readers.points import split
-from mlflow_diagnose.readers.records import HEADER_BYTES
-from mlflow_diagnose.readers.scalars import SCALAR_PLUGINS, Values, walk
+from mlflow_diagnose.readers.events.checksums import masked_crc32c_of
+from mlflow_diagnose.readers.events.metadata import plugin_of
+from mlflow_diagnose.readers.events.names import Names
+from mlflow_diagnose.readers.events.points import split
+from mlflow_diagnose.readers.events.records import HEADER_BYTES
+from mlflow_diagnose.readers.events.scalars import SCALAR_PLUGINS, Values, walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from curve_analyzers.model import Ints
-    from mlflow_diagnose.readers.buffers import Buffer
-    from mlflow_diagnose.readers.points import Points
-    from mlflow_diagnose.readers.records import Records
+    from mlflow_diagnose.readers.events.buffers import Buffer
+    from mlflow_diagnose.readers.events.points import Points
+    from mlflow_diagnose.readers.events.records import Records
 
 __all__ = ["Content", "read_records"]
 
@@ -128,7 +128,7 @@ class _Reading:
 
     def _parse(self, odd: Ints) -> Values:
         """The values of records that only protobuf can read; notes what else they say."""
-        from mlflow_diagnose.readers.odd_records import parse  # noqa: PLC0415 - slow to import, and few logs need it
+        from mlflow_diagnose.readers.events.odd_records import parse  # noqa: PLC0415 - slow to import, and few logs need it
 
         found: list[tuple[int, int, int, int, int, float]] = []
         files = np.searchsorted(self.firsts, odd, side="right") - 1

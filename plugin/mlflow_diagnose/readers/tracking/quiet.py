@@ -9,7 +9,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mlflow_diagnose.readers.uri import first_line
+from mlflow_diagnose.readers.tracking.uri import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""What the readers of MLflow share: its URIs, databases, servers and files, and a run as each hands it on."""
