@@ -104,6 +104,12 @@ tracking_uri_option = click.option(
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML: rules, thresholds, roles.")
 @click.option("--select", multiple=True, metavar="RULE", help="Judge by this rule or family only (may be repeated).")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Leave this rule or family out (may be repeated).")
+@click.option(
+    "--artifact-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where artifacts go of a run whose own place is on another machine.",
+)
 @click.option("--force", is_flag=True, help="Write again what is unchanged.")
 @click.option("--note", is_flag=True, help="Add the diagnosis to the run's description, as a section of its own.")
 @debug_option
@@ -122,6 +128,7 @@ def diagnose_command(
     config: Path | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    artifact_dir: Path | None,
     force: bool,
     note: bool,
 ) -> int:
@@ -132,7 +139,7 @@ def diagnose_command(
         raise BadInputError("--logdir judges event files; --tracking-uri, --note and --force are for MLflow runs")
 
     from mlflow_diagnose.config import load_settings  # noqa: PLC0415 - numpy
-    from mlflow_diagnose.pipeline import judge, write_back  # noqa: PLC0415 - numpy
+    from mlflow_diagnose.pipeline import judge_raw, write_back  # noqa: PLC0415 - numpy
     from mlflow_diagnose.printing import opened, print_html, print_json, print_text  # noqa: PLC0415 - not for --help
     from mlflow_diagnose.readers import open_source  # noqa: PLC0415 - numpy
 
@@ -144,12 +151,12 @@ def diagnose_command(
     reports: list[Report] = []
 
     def judged() -> Iterator[Report]:
-        for run_id in chosen:
+        for run_id, raw in zip(chosen, reader.read_many(chosen), strict=True):
             report = None
             with failures.aside(run_id):
-                report = judge(reader, run_id, settings)
+                report = judge_raw(raw, settings)
                 if logdir is None and not no_write:
-                    write_back(report, tracking_uri, force=force, note=note)
+                    write_back(report, tracking_uri, artifact_dir=artifact_dir, force=force, note=note)
             if report:
                 reports.append(report)
                 yield report

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from curve_analyzers.engine import diagnose
 from curve_analyzers.settle import prepare
-from mlflow_diagnose.errors import BadInputError, WriteError
+from mlflow_diagnose.errors import BadInputError, DiagnoseError, WriteError
 
 if TYPE_CHECKING:
+    import os
+
     from curve_analyzers.findings import Report
+    from curve_analyzers.model import RawRun
     from mlflow_diagnose.config import Settings
     from mlflow_diagnose.readers import Reader
 
-__all__ = ["judge", "take_out", "write_back"]
+__all__ = ["judge", "judge_raw", "take_out", "write_back"]
 
 MOST_NAMED = 20  # curves that an error lists
 
@@ -22,15 +25,27 @@ MOST_NAMED = 20  # curves that an error lists
 def judge(reader: Reader, run_id: str, settings: Settings) -> Report:
     """Read a run and judge it.
 
+    Raises:
+        RunNotFoundError: The store has no such run.
+        ReadError: The run could not be read.
+        BadInputError: There is no such store, or as of `judge_raw`.
+    """
+    return judge_raw(reader.read(run_id), settings)
+
+
+def judge_raw(raw: RawRun | DiagnoseError, settings: Settings) -> Report:
+    """Judge a run as `read_many` gave it.
+
     Curves that the role map names and the run does not have are no error, as a map is written for many runs; but of
     `settings.expected` it must have one.
 
     Raises:
-        RunNotFoundError: The store has no such run.
-        ReadError: The run could not be read.
-        BadInputError: There is no such store, or the run has none of the expected curves or two mapped to one role.
+        DiagnoseError: The run could not be read.
+        BadInputError: The run has none of the expected curves, or two mapped to one role.
     """
-    raw = reader.read(run_id)
+    if isinstance(raw, DiagnoseError):
+        raise raw
+    run_id = raw.run_id
     names = [curve.name for curve in raw.curves if len(curve.values)]
     known = {name: role for name, role in settings.role_map.items() if name in names}
     if settings.expected and settings.expected.isdisjoint(names):
@@ -47,12 +62,20 @@ def judge(reader: Reader, run_id: str, settings: Settings) -> Report:
     return diagnose(run, settings.rules)
 
 
-def write_back(report: Report, tracking_uri: str | None, *, force: bool = False, note: bool = False) -> bool:
+def write_back(
+    report: Report,
+    tracking_uri: str | None,
+    *,
+    artifact_dir: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    note: bool = False,
+) -> bool:
     """Write the tags and artifacts of a report to its MLflow run, unless they stand there already.
 
     Args:
         report: The report.
         tracking_uri: The store's; None for the one MLflow itself would use.
+        artifact_dir: Where the artifacts go of a run whose own place is on another machine.
         force: Write even what is unchanged.
         note: Add a section to the run's description.
 
@@ -70,7 +93,7 @@ def write_back(report: Report, tracking_uri: str | None, *, force: bool = False,
     failed: WriteError | None = None
     if is_new:
         try:
-            MlflowArtifacts(tracking_uri).write(report, _files(report))
+            MlflowArtifacts(tracking_uri, artifact_dir=artifact_dir).write(report, _files(report))
         except WriteError as error:
             # Without a fingerprint the run counts as unfinished, and the next call tries the artifacts again.
             failed, report = error, replace(report, fingerprint="")

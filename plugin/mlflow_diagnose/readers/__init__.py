@@ -8,9 +8,10 @@ from mlflow_diagnose.readers.tracking.uri import default_tracking_uri, is_databa
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from curve_analyzers.model import RawRun
+    from mlflow_diagnose.errors import DiagnoseError
 
 __all__ = ["Reader", "open_source"]
 
@@ -37,6 +38,14 @@ class Reader(Protocol):
             RunNotFoundError: The place has no such run.
             BadInputError: The place is no such store.
             ReadError: The run could not be read.
+        """
+
+    def read_many(self, run_ids: Sequence[str]) -> Iterator[RawRun | DiagnoseError]:
+        """Runs in the order asked for, as `read` gives each; in place of one that fails stands its error.
+
+        Raises:
+            BadInputError: The place is no such store.
+            ReadError: It could not be read at all.
         """
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError, WriteError
 from mlflow_diagnose.readers.mlflow_files import folder_of, restore_folders
+from mlflow_diagnose.readers.one_by_one import OneByOne
 from mlflow_diagnose.readers.tracking.quiet import quiet, reason
 from mlflow_diagnose.readers.tracking.uri import shown
 
@@ -41,7 +42,7 @@ ALLOW_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"
 Item = TypeVar("Item")
 
 
-class MlflowReader:
+class MlflowReader(OneByOne):
     """Reads runs, also deleted ones, with one call for each metric.
 
     Args:

@@ -14,6 +14,7 @@ from mlflow_diagnose.errors import BadInputError, RunNotFoundError
 from mlflow_diagnose.readers.events.event_cache import EventCache
 from mlflow_diagnose.readers.events.points import Points
 from mlflow_diagnose.readers.logdir import competing_processes, find_runs
+from mlflow_diagnose.readers.one_by_one import OneByOne
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["TensorBoardReader"]
 
 
-class TensorBoardReader:
+class TensorBoardReader(OneByOne):
     """Reads the runs under a TensorBoard logdir, without writing to it.
 
     A run is named as TensorBoard names it, by its directory under the logdir, `.` for the logdir itself; where several
