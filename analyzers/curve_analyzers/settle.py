@@ -66,7 +66,7 @@ def settle(raw: RawCurve) -> Curve:
 def _last_pass(steps: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which points no later pass wrote over."""
     keep = np.ones(len(steps), np.bool_)
-    if len(np.unique(steps)) == len(steps):
+    if (steps[1:] > steps[:-1]).all() or len(np.unique(steps)) == len(steps):
         return keep
     starts = [0, *(np.flatnonzero(steps[1:] < steps[:-1]) + 1), len(steps)]
     # From the last pass to the first: a point falls to the earliest step that any later pass began with.
