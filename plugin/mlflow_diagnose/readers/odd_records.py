@@ -131,8 +131,8 @@ def _number(tensor: TensorProto) -> float:
         OverflowError: It does not fit the tensor's type.
     """
     if tensor.dtype in {types.DT_HALF, types.DT_BFLOAT16}:  # make_ndarray does to halves what numpy 2.5 warns of
-        listed = np.array(tensor.half_val, np.uint16)
-        packed = np.frombuffer(tensor.tensor_content, np.uint16) if tensor.tensor_content else listed
+        listed = b"".join(bits.to_bytes(2, "little") for bits in tensor.half_val)
+        packed = np.frombuffer(tensor.tensor_content or listed, "<u2")
         if tensor.dtype == types.DT_HALF:
             return float(packed.view(np.float16).reshape(()))
         return float((packed.astype(np.uint32) << 16).view(np.float32).reshape(()))  # the upper half of a float32
