@@ -54,13 +54,20 @@ def one_by_one(path: Path) -> dict[str, Written]:
             if value.HasField("simple_value"):
                 points[value.tag].append((event.step, value.simple_value, event.wall_time))
             elif value.HasField("tensor") and plugins[value.tag] in {"", "scalars"} and is_number(value.tensor):
-                points[value.tag].append((event.step, float(make_ndarray(value.tensor)), event.wall_time))
+                points[value.tag].append((event.step, number_in(value.tensor), event.wall_time))
     return {tag: written for tag, written in points.items() if written}
 
 
 def is_number(proto: TensorProto) -> bool:
     """Whether a tensor is of rank 0 and of a type that TensorBoard itself turns into a number."""
     return not proto.tensor_shape.dim and proto.dtype not in {0, 7}
+
+
+def number_in(proto: TensorProto) -> float:
+    """The number in a tensor; halves in a list without TensorBoard's help, which numpy 2.5 warns of."""
+    if proto.half_val:
+        return float(np.array(proto.half_val, np.uint16).view(np.float16)[0])
+    return float(make_ndarray(proto))
 
 
 def bits(points: Points) -> tuple[bytes, bytes, bytes]:

@@ -78,6 +78,7 @@ NUMPY_TYPES = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "?"]
 
 @pytest.mark.parametrize("kind", NUMPY_TYPES)
 @pytest.mark.parametrize("packed", [False, True], ids=["val", "content"])
+@pytest.mark.filterwarnings("ignore:Setting the dtype:DeprecationWarning")  # TensorBoard's own, under numpy 2.5
 def test_tensor_scalars_of_every_type(tmp_path, kind, packed):
     """A TF 2 scalar is a tensor of rank 0, of any numeric type, its number in either field."""
 

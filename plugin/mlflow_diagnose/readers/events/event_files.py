@@ -60,7 +60,7 @@ def read_events(path: Path, *, start: int = 0, verify: bool = False) -> EventFil
         start: Where to begin: 0, or the `end` of an earlier reading, for what was written since. Tensors whose plugin
             was named before it count as scalars.
         verify: Whether to check each record against its checksum, not only its length against the length's. Records
-            above 4 KiB are never checked: they are pictures, and nothing in them is read.
+            above 4 KiB are never checked: nearly all are pictures, which nobody reads.
     """
     return read_next([path], start=start, verify=verify)[path]
 

@@ -130,9 +130,12 @@ def _number(tensor: TensorProto) -> float:
         ValueError: There is none, or there are several.
         OverflowError: It does not fit the tensor's type.
     """
-    if tensor.dtype == types.DT_BFLOAT16:  # the upper half of a float32, unknown to numpy
-        packed = np.frombuffer(tensor.tensor_content, "<u2") if tensor.tensor_content else np.array(tensor.half_val)
-        return float((packed.astype(np.uint32) << 16).view(np.float32).reshape(()))
+    if tensor.dtype in {types.DT_HALF, types.DT_BFLOAT16}:  # make_ndarray does to halves what numpy 2.5 warns of
+        listed = b"".join(bits.to_bytes(2, "little") for bits in tensor.half_val)
+        packed = np.frombuffer(tensor.tensor_content or listed, "<u2")
+        if tensor.dtype == types.DT_HALF:
+            return float(packed.view(np.float16).reshape(()))
+        return float((packed.astype(np.uint32) << 16).view(np.float32).reshape(()))  # the upper half of a float32
     if tensor.dtype in {types.DT_UINT32, types.DT_UINT64} and not tensor.tensor_content:  # unknown to make_ndarray
         return float(np.array([*tensor.uint32_val, *tensor.uint64_val], np.uint64).reshape(()))
     return float(make_ndarray(tensor))
