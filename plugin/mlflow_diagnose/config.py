@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import reprlib
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from curve_analyzers.registry import all_rules, rule_named
 from curve_analyzers.roles import NO_ROLE, role_named
 from mlflow_diagnose.errors import BadInputError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 if TYPE_CHECKING:
     from curve_analyzers.analyzer import Analyzer
@@ -62,11 +53,18 @@ def load_settings(
     Raises:
         BadInputError: The file, or a rule, threshold or role that is named, is wrong.
     """
-    file, role_map = _read(path) if path else _File(), role_map or {}
-    with _blaming(f"the config file {path}: "):
-        changed = {name: _with_thresholds(rule_named(name), values) for name, values in file.rules.items()}
-        selected, ignored = _named(file.select), _named(file.ignore)
-        _check_roles(file.roles)
+    role_map = role_map or {}
+    changed: dict[str, Analyzer] = {}
+    selected, ignored, roles = set[str](), set[str](), dict[str, str]()
+    if path:
+        from mlflow_diagnose.config_file import read_config  # noqa: PLC0415 - pydantic is slow to import
+
+        file = read_config(path)
+        roles = file.roles
+        with _blaming(f"the config file {path}: "):
+            changed = {name: _with_thresholds(rule_named(name), values) for name, values in file.rules.items()}
+            selected, ignored = _named(file.select), _named(file.ignore)
+            _check_roles(roles)
     with _blaming():
         selected = _named(select) or selected
         ignored |= _named(ignore)
@@ -75,32 +73,7 @@ def load_settings(
     if not chosen:
         raise BadInputError("no rule is left to judge by: everything selected is also ignored")
     rules = tuple(changed.get(rule.name, rule) for rule in all_rules() if rule.name in chosen)
-    return Settings(rules, {**file.roles, **role_map}, frozenset(role_map))
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    select: list[str] = []
-    ignore: list[str] = []
-    roles: dict[str, str] = {}
-    rules: dict[str, dict[str, float]] = {}
-
-
-def _read(path: Path) -> _File:
-    try:
-        return _File.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise BadInputError(f"the config file {path} could not be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        wanted = (
-            f"it is none of {', '.join(_File.model_fields)}" if first["type"] == "extra_forbidden" else first["msg"]
-        )
-        raise BadInputError(f"the config file {path}: {where} = {reprlib.repr(first['input'])}: {wanted}") from error
-    except ValueError as error:
-        raise BadInputError(f"the config file {path} is no TOML: {error}") from error
+    return Settings(rules, {**roles, **role_map}, frozenset(role_map))
 
 
 @contextmanager

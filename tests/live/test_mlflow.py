@@ -24,6 +24,7 @@ from curve_analyzers.model import RawCurve, RawRun
 from curve_analyzers.settle import prepare
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError, WriteError
 from mlflow_diagnose.readers import open_source
+from mlflow_diagnose.readers.mlflow import MlflowReader
 from mlflow_diagnose.writers.mlflow_artifacts import FILES, MlflowArtifacts
 from mlflow_diagnose.writers.mlflow_tags import MlflowTags, note_of, tags_of, with_note
 from mlflow_server import EXPERIMENT, free_port, fresh_store
@@ -216,7 +217,7 @@ class TestReadingFails:
         store.rows("DROP TABLE inputs")
         before = store.database.read_bytes()
         with pytest.raises(ReadError, match=r"schema c48cb773bb87.*mlflow db upgrade"):
-            open_source(store.uri).read("r")
+            MlflowReader(store.uri).read("r")
         assert store.database.read_bytes() == before
 
     def test_an_unreachable_server(self, capfd):

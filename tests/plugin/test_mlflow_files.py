@@ -19,9 +19,10 @@ from curve_analyzers.findings import Report
 from curve_analyzers.model import RawCurve, RawRun
 from curve_analyzers.settle import prepare
 from mlflow_diagnose.errors import BadInputError, ReadError, RunNotFoundError, WriteError
+from mlflow_diagnose.readers import open_source
 from mlflow_diagnose.readers.mlflow import MlflowReader
 from mlflow_diagnose.readers.mlflow_files import MlflowFilesReader, folder_of
-from mlflow_diagnose.readers.tracking import metric_files, open_source
+from mlflow_diagnose.readers.tracking import metric_files
 from mlflow_diagnose.readers.tracking.metric_files import parse
 from mlflow_diagnose.writers.mlflow_artifacts import MlflowArtifacts
 from mlflow_diagnose.writers.mlflow_tags import MlflowTags
