@@ -355,10 +355,10 @@ class TestRuns:
     def test_a_bug_that_one_run_meets_is_told_and_costs_the_others_nothing(self, call, runs, monkeypatch):
         """In one line, with the way to see more."""
 
-        def judge(reader, run_id, settings, judge=pipeline.judge):
-            return judge(reader, run_id, settings) if run_id == runs.healthy else 1 / 0
+        def judge(raw, settings, judge=pipeline.judge_raw):
+            return judge(raw, settings) if raw.run_id == runs.healthy else 1 / 0
 
-        monkeypatch.setattr(pipeline, "judge", judge)
+        monkeypatch.setattr(pipeline, "judge_raw", judge)
         ended = call(*runs("empty", "healthy"))
         assert ended.status == 3
         assert "✓ fine" in ended.out
