@@ -88,6 +88,7 @@ tracking_uri_option = click.option(
 @click.option(
     "--logdir", type=click.Path(path_type=Path), metavar="DIR", help="Judge the runs under a TensorBoard logdir."
 )
+@click.option("--verify", is_flag=True, help="Check every record of a logdir's event files against its checksum.")
 @click.option("--no-write", is_flag=True, help="Print only; write no tags and artifacts to MLflow.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Print to a file.")
@@ -120,6 +121,7 @@ def diagnose_command(
     run_ids: tuple[str, ...],
     tracking_uri: str | None,
     logdir: Path | None,
+    verify: bool,
     no_write: bool,
     form: str,
     output: Path | None,
@@ -144,7 +146,7 @@ def diagnose_command(
     from mlflow_diagnose.readers import open_source  # noqa: PLC0415 - numpy
 
     settings = load_settings(config, select=select, ignore=ignore, role_map=role_map)
-    reader = open_source(tracking_uri, logdir=logdir)
+    reader = open_source(tracking_uri, logdir=logdir, verify=verify)
     chosen = list(dict.fromkeys(run_ids or reader.run_ids()))
     if form == "html" and len(chosen) > 1:
         raise BadInputError(f"--format html shows one run, and there are {len(chosen)}: name one of them")

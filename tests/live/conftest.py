@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from mlflow import MlflowClient
 
+from mlflow_diagnose.readers.tracking.quiet import quiet
 from mlflow_server import fresh_store, mlflow_server
+from postgres import binaries, postgres
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +27,15 @@ def sqlite(tmp_path_factory):
 def store(request):
     """Each kind of store."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """The tracking URI of an MLflow store in a real PostgreSQL."""
+    if binaries() is None:
+        pytest.skip("there is no PostgreSQL on this machine")
+    pytest.importorskip("psycopg2")
+    with postgres() as uri:
+        with quiet():
+            MlflowClient(uri)
+        yield uri

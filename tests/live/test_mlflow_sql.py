@@ -30,7 +30,6 @@ from mlflow_diagnose.readers.tracking.databases import SqliteFile
 from mlflow_diagnose.readers.tracking.quiet import quiet
 from mlflow_diagnose.readers.tracking.uri import default_tracking_uri
 from mlflow_server import EXPERIMENT, free_port, fresh_store
-from postgres import binaries, postgres
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("mlflow")]
 
@@ -43,18 +42,6 @@ LOGGED = {
     "größe/日本 x": [(START, -(2**60) - 1, 0.1 + 0.2)],
     "a :run_id - b.c/d": [(START, 2**62 + 1, 5e-324), (START - 5, 1, -0.0)],
 }
-
-
-@pytest.fixture(scope="session")
-def postgresql():
-    """The tracking URI of an MLflow store in a real PostgreSQL."""
-    if binaries() is None:
-        pytest.skip("there is no PostgreSQL on this machine")
-    pytest.importorskip("psycopg2")
-    with postgres() as uri:
-        with quiet():
-            MlflowClient(uri)
-        yield uri
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "postgresql+psycopg"])

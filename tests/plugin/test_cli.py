@@ -352,6 +352,14 @@ class TestRuns:
         for words in told:
             assert words in ended.line
 
+    def test_verify_leaves_damaged_records_out(self, call, tmp_path):
+        """A turned bit passes as TensorBoard lets it pass; with `--verify` it costs its record and is told."""
+        points = [eventlogs.record(eventlogs.scalar("loss", 1 / (step + 1), step)) for step in range(20)]
+        points[7] = eventlogs.flipped(points[7], -6)
+        eventlogs.write_bytes(tmp_path, [eventlogs.version(), *points])
+        assert "left out" not in call("--logdir", tmp_path).out
+        assert "1 damaged record left out" in call("--logdir", tmp_path, "--verify").out
+
     def test_a_bug_that_one_run_meets_is_told_and_costs_the_others_nothing(self, call, runs, monkeypatch):
         """In one line, with the way to see more."""
 

@@ -49,19 +49,22 @@ class Reader(Protocol):
         """
 
 
-def open_source(tracking_uri: str | None = None, *, logdir: str | os.PathLike[str] | None = None) -> Reader:
+def open_source(
+    tracking_uri: str | None = None, *, logdir: str | os.PathLike[str] | None = None, verify: bool = False
+) -> Reader:
     """The reader for a place; nothing is opened before the first read.
 
     Args:
         tracking_uri: An MLflow tracking URI; None for the one MLflow itself would use (`MLFLOW_TRACKING_URI`, else
             the store in the working directory).
         logdir: A TensorBoard logdir to read instead.
+        verify: Whether to leave out records of event files that do not match their checksum.
     """
     # Either reader takes seconds to import, and a command needs one of them at most.
     if logdir is not None:
         from mlflow_diagnose.readers.tensorboard import TensorBoardReader  # noqa: PLC0415 - see above
 
-        return TensorBoardReader(logdir)
+        return TensorBoardReader(logdir, verify=verify)
     uri = tracking_uri or default_tracking_uri()
     if is_database(uri):
         from mlflow_diagnose.readers.mlflow_sql import SqlReader  # noqa: PLC0415 - see above
