@@ -86,7 +86,7 @@ tracking_uri_option = click.option(
 @click.argument("run_ids", nargs=-1, metavar="RUN_ID...")
 @tracking_uri_option
 @click.option(
-    "--logdir", type=click.Path(path_type=Path), metavar="DIR", help="Judge the runs under a TensorBoard logdir."
+    "--logdir", metavar="DIR", help="Judge the runs under a TensorBoard logdir, a folder or s3://, gs://, ..."
 )
 @click.option("--verify", is_flag=True, help="Check every record of a logdir's event files against its checksum.")
 @click.option("--no-write", is_flag=True, help="Print only; write no tags and artifacts to MLflow.")
@@ -120,7 +120,7 @@ def diagnose_command(
     *,
     run_ids: tuple[str, ...],
     tracking_uri: str | None,
-    logdir: Path | None,
+    logdir: str | None,
     verify: bool,
     no_write: bool,
     form: str,

@@ -57,10 +57,14 @@ def open_source(
     Args:
         tracking_uri: An MLflow tracking URI; None for the one MLflow itself would use (`MLFLOW_TRACKING_URI`, else
             the store in the working directory).
-        logdir: A TensorBoard logdir to read instead.
+        logdir: A TensorBoard logdir to read instead, a path or a URL that fsspec knows, `s3://bucket/runs`.
         verify: Whether to leave out records of event files that do not match their checksum.
     """
     # Either reader takes seconds to import, and a command needs one of them at most.
+    if logdir is not None and "://" in str(logdir):
+        from mlflow_diagnose.readers.remote import RemoteLogdir  # noqa: PLC0415 - see above
+
+        return RemoteLogdir(str(logdir), verify=verify)
     if logdir is not None:
         from mlflow_diagnose.readers.tensorboard import TensorBoardReader  # noqa: PLC0415 - see above
 
