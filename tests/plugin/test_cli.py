@@ -507,8 +507,9 @@ class TestWriting:
         assert both.line == f"MLflow at {store.uri} has no run 'nope'"
         assert call("clean", "nope", "--tracking-uri", store.uri).status == 2
 
-    def test_a_read_only_store_still_gets_its_diagnosis_printed(self, call, store, run_id):
+    def test_a_read_only_store_still_gets_its_diagnosis_printed(self, call, store, run_id, tmp_path, monkeypatch):
         """Status 3, and the reason."""
+        monkeypatch.chdir(tmp_path)  # MLflow takes `file:...` for a folder and makes it
         rows, _ = content(store)
         ended = call(run_id, "--tracking-uri", f"sqlite:///file:{store.database}?mode=ro&uri=true")
         assert ended.status == 3
