@@ -35,8 +35,8 @@ def same_moment(curve: Curve, step: int, other: Curve) -> float:
     """
     if same_unit([curve, other]) or len(other) < TELLING:
         return float(step)
-    position = float(np.interp(step, curve.steps, np.linspace(0.0, 1.0, len(curve))))
     if curve.wall_times is not None and other.wall_times is not None and np.ptp(other.wall_times) > 0:
         moment = float(np.interp(step, curve.steps, curve.wall_times))
         return float(np.interp(moment, other.wall_times, other.steps))
+    position = float(np.interp(step, curve.steps, np.linspace(0.0, 1.0, len(curve))))
     return float(np.interp(position, np.linspace(0.0, 1.0, len(other)), other.steps))

@@ -25,6 +25,7 @@ from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunN
 from mlflow_diagnose.readers.mlflow_files import folder_of, restore_folders
 from mlflow_diagnose.readers.one_by_one import OneByOne
 from mlflow_diagnose.readers.tracking.quiet import quiet, reason
+from mlflow_diagnose.readers.tracking.tracked import tracked_run
 from mlflow_diagnose.readers.tracking.uri import shown
 
 if TYPE_CHECKING:
@@ -77,17 +78,14 @@ class MlflowReader(OneByOne):
         run = self.store.run(run_id, ReadError)
         with self.store.asking(f"the metrics of run {run_id} could not be read", ReadError) as client:
             curves = [_curve(name, client.get_metric_history(run_id, name)) for name in sorted(run.data.metrics)]
-        tags = {key: text for key, text in run.data.tags.items() if not key.startswith(("mlflow.", "diagnose."))}
-        notes = ("the run is deleted in MLflow, so nothing can be written to it",) if _is_deleted(run) else ()
-        return RawRun(
-            source=self.source,
-            run_id=run_id,
-            name=run.info.run_name or run_id,
-            curves=curves,
-            params=dict(run.data.params),
-            tags=tags,
+        return tracked_run(
+            run_id,
+            run.info.run_name or "",
+            curves,
+            run.data.params,
+            run.data.tags,
             status=run.info.status,
-            notes=notes,
+            deleted=_is_deleted(run),
         )
 
 

@@ -12,8 +12,8 @@ from curve_analyzers.findings import Severity
 from curve_analyzers.registry import all_rules
 from mlflow_diagnose.errors import ReadError, WriteError
 from mlflow_diagnose.readers.mlflow import TrackingStore
-from mlflow_diagnose.readers.tracking.uri import plain
 from mlflow_diagnose.report.words import best_step
+from mlflow_diagnose.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

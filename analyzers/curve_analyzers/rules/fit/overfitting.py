@@ -81,9 +81,10 @@ class Overfitting(Analyzer):
             train = next(iter(measure_all(run, [train_role] if train_role else [], self.least)), None)
             for val in measure_all(run, [val_role], self.least):
                 fall = self._fall(train, val)
+                if not (fall > 0 and val.rose and val.rise >= self.rise * fall):
+                    continue
                 trained_worse = train is not None and train.beyond_noise(-train.gained_since_best_of(val))
-                turned = fall > 0 and val.rose and val.rise >= self.rise * fall
-                if turned and not trained_worse and not self._score_improves(run, val):
+                if not trained_worse and not self._score_improves(run, val):
                     yield self._finding(run, train, val, val.rise / fall)
 
     def _fall(self, train: Progress | None, val: Progress) -> float:

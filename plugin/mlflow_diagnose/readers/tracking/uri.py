@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from urllib.request import pathname2url
 
-__all__ = ["default_tracking_uri", "first_line", "is_database", "plain", "shown", "without_secrets"]
+from mlflow_diagnose.text import plain
+
+__all__ = ["default_tracking_uri", "first_line", "is_database", "shown", "without_secrets"]
 
 DATABASES = frozenset({"mssql", "mysql", "postgresql", "sqlite"})
 LONGEST_REASON = 300
@@ -44,11 +46,6 @@ def without_secrets(text: str) -> str:
     """A text without the user and password of the URIs in it."""
     # Up to the last @ there is: a database's password may hold a slash.
     return re.sub(r"(?<=://)(?!/)\S*@", "", text)
-
-
-def plain(text: str) -> str:
-    """Untrusted text on one line, without control characters, which a terminal or a page might obey."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def first_line(error: Exception) -> str:
