@@ -94,6 +94,11 @@ class Progress:
         return self.fall / room if room > 0 else float("nan")
 
     @property
+    def worth(self) -> float:
+        """`share`, or where the best value is unknown the fall as a share of the start."""
+        return self.share if np.isfinite(self.share) else self.fall / abs(self.start or 1.0)
+
+    @property
     def left(self) -> float:
         """What is missing at the end to a perfect score, as a share of it; NaN for what is no bounded score."""
         return (self.end - self.perfect) / -self.perfect if self.perfect < 0 else float("nan")

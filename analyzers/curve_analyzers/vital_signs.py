@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from curve_analyzers.findings import VitalSign
 from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
+from curve_analyzers.wording import percent
 
 __all__ = ["vital_signs"]
 
 LEAST = 6  # points below which no direction is told
+LEAST_WORTH = 0.02  # of the way to the best value; less is no learning, however smooth
 KEPT = 0.9  # of its fall a curve must still have at the end to count as falling
 
 
@@ -34,6 +36,8 @@ def _falls(run: RunCurves, roles: tuple[Role, ...], missing: str) -> VitalSign:
     way = "improved" if role.measures.kind.value != "loss" else "fell"
     if not progress.fell:
         return VitalSign(False, f"{name} never {way} beyond its noise")
+    if progress.worth < LEAST_WORTH:
+        return VitalSign(False, f"{name} {way} by no more than {percent(progress.worth)} of the way it had")
     start, best, end = (f"{progress.shown(cost):.3g}" for cost in (progress.start, progress.best_value, progress.end))
     if _kept(progress):
         return VitalSign(True, f"{name} {way} from {start} to {end}")
@@ -59,7 +63,7 @@ def _agree(run: RunCurves) -> VitalSign:
 
 
 def _ends_better(progress: Progress) -> bool:
-    return progress.fell and _kept(progress)
+    return progress.fell and progress.worth >= LEAST_WORTH and _kept(progress)
 
 
 def _kept(progress: Progress) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from curve_analyzers.analyzer import Analyzer, Need
 from curve_analyzers.engine import diagnose
-from curve_analyzers.examples import decay, flat, growth, run, step, valley
+from curve_analyzers.examples import decay, flat, growth, line, run, step, valley
 from curve_analyzers.findings import Finding, Severity, Span, Status
 from curve_analyzers.model import RawCurve, RawRun, RunCurves
 from curve_analyzers.registry import all_rules
@@ -136,6 +136,9 @@ def test_vital_signs_answer_yes_no_and_unknown():
     healthy = run(train_loss=decay(), val_loss=decay(floor=0.3), val_accuracy=decay(0.1, 0.9)).build()
     signs = diagnose(healthy).vital_signs
     assert [sign.value for sign in signs.values()] == [True, True, True]
+    crept = diagnose(run(train_loss=line(2.303, 2.301, 0.0)).build())
+    assert crept.verdict == "no_learning"
+    assert crept.vital_signs["loss_falls"].value is False
     part = run(val_loss=decay(), val_accuracy=flat(0.5, 0.005)).build()
     assert diagnose(part).vital_signs["metrics_agree"].value is False
 

@@ -83,8 +83,7 @@ class NoLearning(Analyzer):
     def _moved(self, progress: Progress) -> bool:
         if progress.rose and progress.rise > self.least_share * abs(progress.best):
             return True
-        share = progress.share if math.isfinite(progress.share) else progress.fall / abs(progress.start or 1.0)
-        return progress.fell and share >= self.least_share
+        return progress.fell and progress.worth >= self.least_share
 
     def _hidden(self, progress: Progress) -> bool:
         """Whether the curve is so jagged that a fall would not show: that is `oscillation`."""
