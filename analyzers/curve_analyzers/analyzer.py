@@ -94,7 +94,10 @@ Need.ACCURACY = Need(
     "no accuracy was logged",
     lambda run: [run[role] for role in run.roles if (role.quantity, role.part) == ("accuracy", "")],
 )
-Need.ANY = Need("no curve that can be judged was logged", lambda run: [run.curves[name] for name in run.roles.values()])
+Need.ANY = Need(
+    "no curve that can be judged was logged",
+    lambda run: [run.curves[name] for role, name in run.roles.items() if role.measures.kind is not Kind.SYSTEM],
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,8 @@ __all__ = [
     "valley",
 ]
 
+START = 1.7e9  # when every example began, seconds since 1970
+STEP_SECONDS = 10.0
 SCALED = {Kind.LOSS, Kind.ERROR, Kind.REWARD, Kind.NORM}
 
 
@@ -129,13 +131,17 @@ def sawtooth(base: Shape, swing: float, period: float = 0.1, growing: float = 1.
 
 @dataclass(frozen=True, slots=True)
 class ExampleRun:
-    """Shapes by role name, how many points each has, and what else the run logged."""
+    """Shapes by role name, how many points each has, and what else the run logged.
+
+    `clock` turns progress t, shape (n,), into the seconds since the start; ten for each step where None.
+    """
 
     shapes: Mapping[str, Shape]
     points: int = 60
     sparse: Mapping[str, int] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     steps: Callable[[Ints], Ints] | None = None
+    clock: Callable[[Floats], Floats] | None = None
 
     def build(self, *, density: int = 1, scale: float = 1.0, offset: int = 0) -> RunCurves:
         """The run, logged `density` times as densely, its losses times `scale`, its steps moved by `offset`."""
@@ -150,7 +156,9 @@ class ExampleRun:
         values = self.shapes[name].sample(points, zlib.crc32(name.encode()), scale if scaled else 1.0)
         steps = np.linspace(0, self.points * density, points, endpoint=False).astype(np.int64)
         steps = self.steps(steps) if self.steps else steps
-        return RawCurve(name, steps + offset, values, 1.7e9 + 10.0 * np.arange(points) * self.points / points)
+        progress = np.arange(points) / points
+        seconds = self.clock(progress) if self.clock else STEP_SECONDS * self.points * progress
+        return RawCurve(name, steps + offset, values, START + seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +175,7 @@ def run(
     sparse: Mapping[str, int] | None = None,
     params: Mapping[str, object] | None = None,
     steps: Callable[[Ints], Ints] | None = None,
+    clock: Callable[[Floats], Floats] | None = None,
     **shapes: Shape,
 ) -> ExampleRun:
     """An example run from shapes by role name.
@@ -176,7 +185,8 @@ def run(
         sparse: Another number of points, by role name, spread over the same steps.
         params: Logged hyper-parameters.
         steps: Turns the steps 0, 1, 2, ... into what was logged instead.
+        clock: Turns progress t in 0..1 into the seconds since the start; ten for each step where None.
         **shapes: `train_loss=decay()`, ...
     """
     texts = {name: str(value) for name, value in (params or {}).items()}
-    return ExampleRun(shapes, points, sparse or {}, texts, steps)
+    return ExampleRun(shapes, points, sparse or {}, texts, steps, clock)
