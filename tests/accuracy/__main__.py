@@ -10,7 +10,6 @@ analyzers/README.md.
 from __future__ import annotations
 
 import argparse
-
 from pathlib import Path
 
 from accuracy.labelled import load
