@@ -7,7 +7,7 @@ from curve_analyzers.model import RunCurves
 
 FAR_TOO_LOW = 1e-6  # no optimizer in use learns from scratch at such a rate
 
-__all__ = ["less_regularization", "lower_rate", "more_regularization", "raise_rate"]
+__all__ = ["FAR_TOO_LOW", "less_regularization", "lower_rate", "more_regularization", "raise_rate"]
 
 
 def lower_rate(run: RunCurves) -> str:
@@ -23,7 +23,7 @@ def raise_rate(run: RunCurves) -> str:
     rate = learning_rate(run)
     if rate is None:
         return "Raise the learning rate tenfold, and again while the loss stays steady."
-    if rate < FAR_TOO_LOW:
+    if rate <= FAR_TOO_LOW:
         return f"Set the learning rate: {rate:g} was logged, which moves nothing. Try 0.001 with Adam, 0.01 with SGD."
     return f"Raise the learning rate: {rate:g} was logged; try {rate * 10:.2g}, and on while the loss stays steady."
 
