@@ -23,7 +23,7 @@ def raise_rate(run: RunCurves) -> str:
     rate = learning_rate(run)
     if rate is None:
         return "Raise the learning rate tenfold, and again while the loss stays steady."
-    if rate <= FAR_TOO_LOW:
+    if rate < FAR_TOO_LOW:
         return f"Set the learning rate: {rate:g} was logged, which moves nothing. Try 0.001 with Adam, 0.01 with SGD."
     return f"Raise the learning rate: {rate:g} was logged; try {rate * 10:.2g}, and on while the loss stays steady."
 

@@ -117,7 +117,7 @@ class NoLearning(Analyzer):
         )
         rate = learning_rate(run)
         moves = (
-            f" The learning rate was never above {rate:g}, which moves nothing."
+            f" The learning rate was never above {rate:g}, which moves next to nothing."
             if rate is not None and rate <= FAR_TOO_LOW
             else ""
         )

@@ -13,7 +13,7 @@ from curve_analyzers.examples import Example, decay, flat, line, run, step, tick
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
 from curve_analyzers.progress import BEYOND_NOISE, BINS
-from curve_analyzers.signal import bins, certainty, noise, running_median
+from curve_analyzers.signal import bins, certainty, noise, running_median, spread
 from curve_analyzers.wording import duration
 
 MEDIAN_ERROR = 1.25  # standard error of a median over that of a mean
@@ -167,7 +167,9 @@ def _slowdown(pace: Pace) -> Slowdown | None:
     before, after = float(np.median(size[:split])), float(np.median(size[split:]))
     if not after > before or not np.median(size[-edge:]) > (before + after) / 2:
         return None
-    limit = BEYOND_NOISE * MEDIAN_ERROR * noise(size) * float(np.sqrt(1 / split + 1 / (count - split)))
+    # Uneven by itself: from stretch to stretch, or more slowly than that.
+    uneven = max(noise(size), spread(np.r_[size[:split] - before, size[split:] - after]))
+    limit = BEYOND_NOISE * MEDIAN_ERROR * uneven * float(np.sqrt(1 / split + 1 / (count - split)))
     share = float(pace.cost[split:].sum() / pace.cost.sum())
     return Slowdown(pace, int(pace.steps[split]), float(np.exp(before)), float(np.exp(after)), share, limit)
 
