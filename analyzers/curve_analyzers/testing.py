@@ -111,10 +111,33 @@ PROMISES: tuple[Callable[[Analyzer], None], ...] = (
 )
 
 
+NASTY_ROLES = (
+    "train_loss",
+    "val_loss",
+    "val_accuracy",
+    "val_f1",
+    "train_accuracy",
+    "test_loss",
+    "learning_rate",
+    "reward",
+    "val_precision",
+    "val_recall",
+    "train_r2",
+    "gradient_norm",
+    "layer1_gradient_norm",
+    "layer2_gradient_norm",
+    "throughput",
+    "step_time",
+    "gpu_utilization",
+    "gpu_memory",
+    "memory",
+    "epoch",
+)
+
+
 def nasty_runs() -> Iterator[RunCurves]:
     """Runs no rule may crash on: every nasty curve as each role, alone and beside every other."""
-    names = ("train_loss", "val_loss", "val_accuracy", "val_f1", "train_accuracy", "learning_rate", "reward")
-    curves = _nasty_curves()
+    curves, names = _nasty_curves(), NASTY_ROLES
     for (first, one), (second, other) in product(curves.items(), curves.items()):
         raw = [RawCurve(name, *(one if index % 2 else other)) for index, name in enumerate(names)]
         yield prepare(RawRun("example", "example", f"{first} beside {second}", raw))
