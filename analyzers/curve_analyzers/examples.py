@@ -133,7 +133,7 @@ def growth(start: float, end: float, since: float = 0.0) -> Shape:
 
 
 def kick(height: float, at: float, rate: float = 15.0) -> Shape:
-    """Zero up to progress `at`, then a jump to `height` that decays; `rate` as in `decay`. To be put on another shape."""
+    """For `plus`: zero up to progress `at`, then a jump to `height` that decays; `rate` as in `decay`."""
     return Shape(lambda t: np.where(t < at, 0.0, height * np.exp(-rate * np.maximum(t - at, 0.0))))
 
 
