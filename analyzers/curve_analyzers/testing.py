@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -135,8 +136,13 @@ NASTY_ROLES = (
 )
 
 
-def nasty_runs() -> Iterator[RunCurves]:
+@cache
+def nasty_runs() -> tuple[RunCurves, ...]:
     """Runs no rule may crash on: every nasty curve as each role, alone and beside every other."""
+    return tuple(_nasty_runs())
+
+
+def _nasty_runs() -> Iterator[RunCurves]:
     curves, names = _nasty_curves(), NASTY_ROLES
     for (first, one), (second, other) in product(curves.items(), curves.items()):
         raw = [RawCurve(name, *(one if index % 2 else other)) for index, name in enumerate(names)]
