@@ -29,6 +29,7 @@ __all__ = [
     "run",
     "sawtooth",
     "step",
+    "ticking",
     "valley",
 ]
 
@@ -145,6 +146,29 @@ def sawtooth(base: Shape, swing: float, period: float = 0.1, growing: float = 1.
         return np.asarray(base.of(t) + size * (2 * np.abs(2 * ((t / period) % 1.0) - 1) - 1), np.float64)
 
     return Shape(of, base.noise)
+
+
+def ticking(
+    seconds: float,
+    *,
+    stalls: Mapping[float, float] | None = None,
+    pauses: tuple[int, float] = (0, 0.0),
+    slower: tuple[float, float] = (1.0, 1.0),
+) -> Callable[[Floats], Floats]:
+    """A clock: even steps that take `seconds` in all, and what is put between them.
+
+    Args:
+        seconds: What the run takes without all of the following.
+        stalls: The progress at which it stands still, and for how many seconds.
+        pauses: How many times it pauses at even distances, and for how many seconds.
+        slower: From which progress on a step takes how many times as long.
+    """
+
+    def clock(t: Floats) -> Floats:
+        passed = seconds * (t + (slower[1] - 1) * np.maximum(t - slower[0], 0.0)) + np.floor(pauses[0] * t) * pauses[1]
+        return np.asarray(passed + sum(length * (t > at) for at, length in (stalls or {}).items()), np.float64)
+
+    return clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class LossMetricDisagreement(Analyzer):
     """
 
     needs = (Need.LOSS_AND_SCORE,)
+    explains = ("generalization_gap",)
 
     turn: float = threshold(0.05, "move of a curve against the other, as a share of its own gain", gt=0)
     still: float = threshold(0.02, "share of the way to the best value below which a score stood still", ge=0)

@@ -37,7 +37,7 @@ class Overfitting(Analyzer):
     """
 
     needs = (Need.HELD_OUT,)
-    explains = ("not_converged",)
+    explains = ("not_converged", "generalization_gap", "wasted_compute", "plateau")
 
     rise: float = threshold(0.05, "climb above the held-out minimum, as a share of the fall to it", ge=0)
     own_fall: float = threshold(

@@ -37,6 +37,7 @@ class Underfitting(Analyzer):
     """
 
     needs = (Need.PAIR,)
+    explains = ("wasted_compute",)
 
     poor: float = threshold(0.4, "share of the way to the best value below which the fall is poor", gt=0, le=1)
     poor_score: float = threshold(0.5, "the same for a score between 0 and 1", gt=0, le=1)

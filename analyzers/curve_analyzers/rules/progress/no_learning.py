@@ -39,7 +39,16 @@ class NoLearning(Analyzer):
     """
 
     needs = (Need.LEARNING,)
-    explains = ("fit", "slow_learning", "not_converged", "loss_metric_disagreement", "oscillation", "loss_spikes")
+    explains = (
+        "fit",
+        "slow_learning",
+        "not_converged",
+        "wasted_compute",
+        "plateau",
+        "loss_metric_disagreement",
+        "oscillation",
+        "loss_spikes",
+    )
 
     least_share: float = threshold(0.02, "share of the way to the best value that counts as having learned", ge=0)
     steady: float = threshold(
