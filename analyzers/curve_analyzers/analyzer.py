@@ -67,6 +67,8 @@ class Need:
     LOGGED_LOSS: ClassVar[Need]
     LOSS_AND_SCORE: ClassVar[Need]
     ACCURACY: ClassVar[Need]
+    LEARNING_RATE: ClassVar[Need]
+    GRADIENT_NORM: ClassVar[Need]
     ANY: ClassVar[Need]
 
 
@@ -93,6 +95,12 @@ Need.LOSS_AND_SCORE = Need(
 Need.ACCURACY = Need(
     "no accuracy was logged",
     lambda run: [run[role] for role in run.roles if (role.quantity, role.part) == ("accuracy", "")],
+)
+Need.LEARNING_RATE = Need(
+    "no learning rate was logged", lambda run: [run[role] for role in run.roles if role.quantity == "learning_rate"]
+)
+Need.GRADIENT_NORM = Need(
+    "no gradient norm was logged", lambda run: [run.raw(role) for role in run.roles if role.quantity == "gradient_norm"]
 )
 Need.ANY = Need(
     "no curve that can be judged was logged",

@@ -24,6 +24,7 @@ __all__ = [
     "decay",
     "flat",
     "growth",
+    "kick",
     "line",
     "run",
     "sawtooth",
@@ -48,6 +49,7 @@ class Shape:
         bumps: Where isolated jumps stand, as progress, and how high each is.
         bump_width: How long one lasts, in progress.
         holes: From which to which progress the value is lost, and what stands there instead.
+        unit: What all values are whole multiples of; 0.0 where they are not.
     """
 
     of: Callable[[Floats], Floats]
@@ -56,6 +58,7 @@ class Shape:
     bumps: Mapping[float, float] = field(default_factory=dict)
     bump_width: float = 0.017
     holes: tuple[tuple[float, float, float], ...] = ()
+    unit: float = 0.0
 
     def noisy(self, noise: float, *, heavy: bool = False) -> Shape:
         """The same with even noise."""
@@ -69,6 +72,14 @@ class Shape:
         """The same with `value` from progress `start` to `end`."""
         return replace(self, holes=(*self.holes, (start, end, value)))
 
+    def plus(self, other: Shape) -> Shape:
+        """The same with the values of another shape on top."""
+        return replace(self, of=lambda t: self.of(t) + other.of(t))
+
+    def rounded(self, unit: float) -> Shape:
+        """The same in whole multiples of `unit`, noise included: a share of few examples."""
+        return replace(self, unit=unit)
+
     def sample(self, points: int, seed: int, scale: float = 1.0) -> Floats:
         """(points,) values in a unit `scale` times as small, the same for the same seed."""
         t = np.linspace(0.0, 1.0, points)
@@ -77,6 +88,8 @@ class Shape:
         values = self.of(t) + self.noise * drawn
         for at, height in self.bumps.items():
             values[np.abs(t - at) <= self.bump_width / 2] += height
+        if self.unit:
+            values = np.round(values / self.unit) * self.unit
         values = scale * values
         for start, end, value in self.holes:
             values[(t >= start) & (t <= end)] = value
@@ -118,6 +131,11 @@ def step(before: float, after: float, at: float, noise: float = 0.01) -> Shape:
 def growth(start: float, end: float, since: float = 0.0) -> Shape:
     """Exponential growth from `start` to `end` since progress `since`; both positive."""
     return Shape(lambda t: start * (end / start) ** np.clip((t - since) / (1 - since), 0.0, 1.0))
+
+
+def kick(height: float, at: float, rate: float = 15.0) -> Shape:
+    """For `plus`: zero up to progress `at`, then a jump to `height` that decays; `rate` as in `decay`."""
+    return Shape(lambda t: np.where(t < at, 0.0, height * np.exp(-rate * np.maximum(t - at, 0.0))))
 
 
 def sawtooth(base: Shape, swing: float, period: float = 0.1, growing: float = 1.0) -> Shape:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -111,11 +112,38 @@ PROMISES: tuple[Callable[[Analyzer], None], ...] = (
 )
 
 
-def nasty_runs() -> Iterator[RunCurves]:
+NASTY_ROLES = (
+    "train_loss",
+    "val_loss",
+    "val_accuracy",
+    "val_f1",
+    "train_accuracy",
+    "test_loss",
+    "learning_rate",
+    "reward",
+    "val_precision",
+    "val_recall",
+    "train_r2",
+    "gradient_norm",
+    "layer1_gradient_norm",
+    "layer2_gradient_norm",
+    "throughput",
+    "step_time",
+    "gpu_utilization",
+    "gpu_memory",
+    "memory",
+    "epoch",
+)
+
+
+@cache
+def nasty_runs() -> tuple[RunCurves, ...]:
     """Runs no rule may crash on: every nasty curve as each role, alone and beside every other."""
-    judged = ("train_loss", "val_loss", "val_accuracy", "val_f1", "train_accuracy", "learning_rate", "reward")
-    names = (*judged, "throughput", "step_time", "gpu_utilization", "memory")
-    curves = _nasty_curves()
+    return tuple(_nasty_runs())
+
+
+def _nasty_runs() -> Iterator[RunCurves]:
+    curves, names = _nasty_curves(), NASTY_ROLES
     for title, clocked in _nasty_clocks().items():
         yield prepare(RawRun("example", "example", title, [RawCurve(name, *clocked) for name in names]))
     for (first, one), (second, other) in product(curves.items(), curves.items()):
