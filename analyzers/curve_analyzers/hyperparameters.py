@@ -14,6 +14,8 @@ __all__ = [
     "dropout",
     "epochs",
     "learning_rate",
+    "optimizer",
+    "small_model",
     "steps_per_epoch",
     "validation_size",
     "weight_decay",
@@ -40,6 +42,14 @@ VALIDATION_SIZE = (
     "n_val", "val_size", "val_samples", "num_val", "num_val_samples", "n_val_samples", "n_valid", "valid_size",
     "validation_size", "validation_samples", "num_eval_examples", "eval_samples", "n_eval", "val_examples",
 )  # fmt: skip
+OPTIMIZER = ("optimizer", "optim", "optimizer_name", "optimizer_type", "opt", "solver")
+# What makes a model small, and up to which value: trees that are stumps, layers of a few units, no hidden layer.
+SMALL = {
+    ("num_leaves", "max_leaves", "n_leaves", "max_leaf_nodes"): (2, 3),
+    ("max_depth", "tree_depth"): (1, 1),
+    ("hidden_size", "hidden_dim", "hidden_units", "n_hidden", "num_hidden", "width", "units", "d_model"): (1, 4),
+    ("num_layers", "n_layers", "depth", "hidden_layers", "num_hidden_layers", "n_hidden_layers"): (0, 0),
+}
 CLASSES = ("num_classes", "n_classes", "classes", "num_labels", "num_class", "nb_classes")
 
 
@@ -58,6 +68,25 @@ def dropout(run: RunCurves) -> float | None:
 def weight_decay(run: RunCurves) -> float | None:
     """The weight decay, or the L2 penalty, where it was logged."""
     return _number(run, WEIGHT_DECAY)
+
+
+def optimizer(run: RunCurves) -> str | None:
+    """The name of the optimizer, where it was logged."""
+    params = sorted(run.params.items())
+    nested = (text for key, text in params if key.lower().endswith(("optimizer.name", "optimizer/name")))
+    by_name = _by_name(run)
+    return next((by_name[name] for name in OPTIMIZER if name in by_name), next(nested, None))
+
+
+def small_model(run: RunCurves) -> str:
+    """What was logged that makes a model small, as `num_leaves 2`; empty where nothing was."""
+    by_name = _by_name(run)
+    for names, (least, most) in SMALL.items():
+        for name in names:
+            value = _number(run, (name,))
+            if value is not None and least <= value <= most:
+                return f"{name} {by_name[name]}"
+    return ""
 
 
 def class_count(run: RunCurves) -> int | None:
@@ -103,7 +132,7 @@ def _whole(run: RunCurves, names: tuple[str, ...]) -> int | None:
 
 def _number(run: RunCurves, names: tuple[str, ...]) -> float | None:
     """The first param of one of the names, by its last part (`optimizer.lr`), that holds a finite number."""
-    by_name = {re.split(r"[./]", key.lower())[-1].replace("-", "_"): text for key, text in sorted(run.params.items())}
+    by_name = _by_name(run)
     for name in names:
         try:
             value = float(by_name[name])
@@ -112,3 +141,8 @@ def _number(run: RunCurves, names: tuple[str, ...]) -> float | None:
         if math.isfinite(value):
             return value
     return None
+
+
+def _by_name(run: RunCurves) -> dict[str, str]:
+    """The params by the last part of their names, in lower case."""
+    return {re.split(r"[./]", key.lower())[-1].replace("-", "_"): text for key, text in sorted(run.params.items())}

@@ -85,6 +85,6 @@ def _curves(part: str) -> dict[str, Sequence[RawCurve]]:
     for first, end in zip(starts, np.r_[starts[1:], len(steps)], strict=True):
         run, name = (column.dictionary[int(column.indices[int(first)].as_py())].as_py() for column in (runs, names))
         points = slice(int(first), int(end))
-        curve = RawCurve(name, steps[points].astype(np.int64), values[points].astype(np.float64), START + times[points])
+        curve = RawCurve(name, steps[points].astype(np.int64), values[points].astype(np.float64), START + times[points].astype(np.float64))
         found.setdefault(run, []).append(curve)
     return {run: tuple(each) for run, each in found.items()}
