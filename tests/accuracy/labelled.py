@@ -33,7 +33,7 @@ class LabelledRun:
         run: Its curves as a reader would give them.
         kind: What was done, a row of the table in fixtures/labelled/README.md.
         label: The rule that is to find it, or `healthy`.
-        also: Rules whose fault the run has by construction as well.
+        also: Rules whose fault the run has as well: by construction, or as the training showed beside its twin.
         shows: Whether the fault had an effect on the training, measured beside its healthy twin.
     """
 
@@ -59,15 +59,15 @@ class LabelledRun:
 
 
 def load(part: str) -> list[LabelledRun]:
-    """The runs of a part, `tuning` or `held_out`, in the order of their ids."""
-    entries = sorted(json.loads((FOLDER / f"{part}.json").read_text("utf-8")), key=lambda entry: entry["id"])
+    """The runs of a part, `tuning` or `held_out`, in the order of their names."""
+    entries = sorted(json.loads((FOLDER / f"{part}.json").read_text("utf-8")), key=lambda entry: entry["run"])
     curves = _curves(part)
     return [
         LabelledRun(
-            RawRun("mlflow", entry["id"], entry["id"], curves.get(entry["id"], ()), entry["params"]),
+            RawRun("mlflow", entry["run"], entry["run"], curves.get(entry["run"], ()), entry["params"]),
             entry["kind"],
             entry["label"],
-            frozenset(entry["also"]),
+            frozenset(entry["also"]) | (frozenset() if entry["label"] == HEALTHY else frozenset(entry["measured"])),
             bool(entry["shows"]),
         )
         for entry in entries
