@@ -79,12 +79,13 @@ def _curves(part: str) -> dict[str, Sequence[RawCurve]]:
     table = pq.read_table(FOLDER / f"{part}.parquet")
     runs, names = (table[column].combine_chunks().dictionary_encode() for column in ("run", "curve"))
     keys = np.stack([np.asarray(each.indices) for each in (runs, names)])
-    steps, values, times = (np.asarray(table[column]) for column in ("step", "value", "wall_time"))
+    steps = np.asarray(table["step"], np.int64)
+    values, times = (np.asarray(table[column], np.float64) for column in ("value", "wall_time"))
     starts = np.flatnonzero(np.r_[True, (keys[:, 1:] != keys[:, :-1]).any(axis=0)])
     found: dict[str, list[RawCurve]] = {}
     for first, end in zip(starts, np.r_[starts[1:], len(steps)], strict=True):
         run, name = (column.dictionary[int(column.indices[int(first)].as_py())].as_py() for column in (runs, names))
         points = slice(int(first), int(end))
-        curve = RawCurve(name, steps[points].astype(np.int64), values[points].astype(np.float64), START + times[points])
+        curve = RawCurve(name, steps[points], values[points], START + times[points])
         found.setdefault(run, []).append(curve)
     return {run: tuple(each) for run, each in found.items()}
