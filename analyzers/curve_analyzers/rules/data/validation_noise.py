@@ -82,6 +82,7 @@ class ValidationNoise(Analyzer):
         Example("no training curve", run(val_accuracy=decay(0.2, 0.8, 10, noise=0.07).rounded(0.05))),
     )
     quiet = (
+        Example("rewards of single episodes", run(val_reward=decay(0.0, 200.0, noise=30.0))),
         Example("a smooth validation", run(train_loss=decay(), val_loss=decay(floor=0.4))),
         Example("noise that is small beside the gains", run(train_loss=decay(), val_loss=decay(floor=0.4, noise=0.04))),
         Example("still gaining", run(train_loss=decay(rate=1), val_loss=decay(floor=0.4, rate=1, noise=0.1))),
@@ -94,7 +95,8 @@ class ValidationNoise(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the curves checkpoints are chosen by: the held-out objective, and the scores beside it."""
-        roles = dict.fromkeys([*run.held_out, *run.held_out_scores()])
+        measured = dict.fromkeys([*run.held_out, *run.held_out_scores()])
+        roles = [role for role in measured if role.measures.kind is not Kind.REWARD]  # an episode is no example
         jitters = [self._jitter(run, role) for role in roles if len(run[role]) >= self.least]
         noisy = [jitter for jitter in jitters if jitter and self._cannot_rank(jitter)]
         if noisy:
