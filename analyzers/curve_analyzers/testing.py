@@ -144,6 +144,8 @@ def nasty_runs() -> tuple[RunCurves, ...]:
 
 def _nasty_runs() -> Iterator[RunCurves]:
     curves, names = _nasty_curves(), NASTY_ROLES
+    for title, clocked in _nasty_clocks().items():
+        yield prepare(RawRun("example", "example", title, [RawCurve(name, *clocked) for name in names]))
     for (first, one), (second, other) in product(curves.items(), curves.items()):
         raw = [RawCurve(name, *(one if index % 2 else other)) for index, name in enumerate(names)]
         yield prepare(RawRun("example", "example", f"{first} beside {second}", raw))
@@ -151,7 +153,19 @@ def _nasty_runs() -> Iterator[RunCurves]:
         yield prepare(RawRun("example", "example", f"{title} as {name} alone", [RawCurve(name, *curve)]))
 
 
-def _nasty_curves() -> dict[str, tuple[Ints, Floats, Floats | None]]:
+def _nasty_clocks() -> dict[str, tuple[Ints, Floats, Floats]]:
+    count = np.arange(12)
+    clocks = {
+        "a clock that stands": np.full(12, 1.7e9),
+        "a clock that goes back": 1.7e9 - 60.0 * count,
+        "a clock with holes": np.where(count % 3 == 0, np.nan, 1.7e9 + 60.0 * count),
+        "a clock that jumps": 1.7e9 * count,
+        "an infinite clock": np.full(12, np.inf),
+    }
+    return {title: (count.astype(np.int64), 1.0 / (count + 1), times) for title, times in clocks.items()}
+
+
+def _nasty_curves() -> dict[str, tuple[Ints, Floats]]:
     random = np.random.default_rng(0)
     count, long = np.arange(12), np.arange(5000)
     nan, inf = np.full(12, np.nan), np.full(12, np.inf)
@@ -176,17 +190,7 @@ def _nasty_curves() -> dict[str, tuple[Ints, Floats, Floats | None]]:
         "negative values": (count, -random.random(12)),
         "noise": (long, random.standard_normal(5000)),
     }
-    found: dict[str, tuple[Ints, Floats, Floats | None]] = {
-        title: (steps.astype(np.int64), values.astype(np.float64), None) for title, (steps, values) in curves.items()
-    }
-    clocks = {
-        "a clock that stands": np.full(12, 1.7e9),
-        "a clock that goes back": 1.7e9 - 60.0 * count,
-        "a clock with holes": np.where(count % 3 == 0, np.nan, 1.7e9 + 60.0 * count),
-        "a clock that jumps": 1.7e9 * count,
-        "an infinite clock": inf,
-    }
-    return found | {title: (count, 1.0 / (count + 1), times.astype(np.float64)) for title, times in clocks.items()}
+    return {title: (steps.astype(np.int64), values.astype(np.float64)) for title, (steps, values) in curves.items()}
 
 
 def _outcome(rule: Analyzer, run: RunCurves) -> Outcome:

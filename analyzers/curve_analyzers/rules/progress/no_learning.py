@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.hyperparameters import class_count
+from curve_analyzers.hyperparameters import class_count, learning_rate
 from curve_analyzers.model import RunCurves, Split
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.quantities import Kind
-from curve_analyzers.remedies import raise_rate
+from curve_analyzers.remedies import FAR_TOO_LOW, raise_rate
 from curve_analyzers.wording import fall_or_rise, percent
 
 
@@ -115,6 +115,12 @@ class NoLearning(Analyzer):
             if chance and abs(end - chance) <= self.least_share * chance
             else ""
         )
+        rate = learning_rate(run)
+        moves = (
+            f" The learning rate was never above {rate:g}, which moves next to nothing."
+            if rate is not None and rate <= FAR_TOO_LOW
+            else ""
+        )
         fall = (
             f"all it fell is {percent(progress.fall / abs(start))} of it"
             if start and progress.fell
@@ -126,8 +132,15 @@ class NoLearning(Analyzer):
             sure,
             Span((name,), int(progress.curve.steps[0]), progress.last_step),
             f"{fall_or_rise(start, end)} over the whole run",
-            f"{name} began at {start:.4g} and ended at {end:.4g}: {fall}.{at_chance}",
-            {"start": start, "end": end, "fall": progress.fall, "noise": progress.start_error, "chance_loss": chance},
+            f"{name} began at {start:.4g} and ended at {end:.4g}: {fall}.{at_chance}{moves}",
+            {
+                "start": start,
+                "end": end,
+                "fall": progress.fall,
+                "noise": progress.start_error,
+                "chance_loss": chance,
+                "learning_rate": rate,
+            },
             (
                 raise_rate(run),
                 "If the rate is already high, lower it a hundredfold: too high a rate can throw a model off at once.",

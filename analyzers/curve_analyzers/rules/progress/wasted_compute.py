@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.clock import hours_at
+from curve_analyzers.clock import hours_between
 from curve_analyzers.examples import Example, Shape, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, RunCurves
@@ -119,7 +119,7 @@ class WastedCompute(Analyzer):
 
     def _finding(self, useful: Useful, judged: Progress) -> Finding:
         progress, last = useful.progress, useful.progress.last_step
-        spent = hours_at(progress.curve, useful.step, last)
+        spent = hours_between(progress.curve, useful.step, last)
         after = f"{last - useful.step:,} steps{f' and {duration(3600 * spent)}' if spent else ''}"
         stops = {patience: stop for patience in PATIENCES if (stop := _stop(judged, patience))}
         told = [
@@ -164,7 +164,7 @@ def _stop(progress: Progress, patience: int) -> Stop | None:
     kept = better[given_up[0]]
     step = int(steps[kept + patience])
     last = progress.last_step
-    hours = hours_at(progress.curve, step, last)
+    hours = hours_between(progress.curve, step, last)
     return Stop(step, last - step, hours, float(costs[kept] - costs.min()))
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.clock import clocked, others_within, times_of
+from curve_analyzers.clock import Clock, clock, moments
 from curve_analyzers.examples import Example, decay, run, ticking
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, RunCurves
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import count, duration, percent
+
+MOST = 0.5  # of a wait, in which no curve at all got a point
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,12 @@ class StalledTraining(Analyzer):
     Tukey, "Exploratory Data Analysis" (1977): what is far out of a batch, by its own median.
     """
 
-    needs = (Need("no curve has wall times that can be trusted", clocked),)
+    needs = (
+        Need(
+            "no curve has wall times that can be trusted",
+            lambda run: [told.curve] if (told := clock(run)) else [],
+        ),
+    )
     least = 10
     vouches = False
 
@@ -96,24 +103,20 @@ class StalledTraining(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the curve with the most points; what the others logged meanwhile shows that training went on."""
-        waits = self._waits(run, clocked(run)[0])
-        if len(waits.long) and waits.share >= self.share:
+        told = clock(run)
+        if told and len((waits := self._waits(run, told)).long) and waits.share >= self.share:
             yield self._finding(waits)
 
-    def _waits(self, run: RunCurves, curve: Curve) -> Waits:
-        seconds = times_of(curve)
-        assert seconds is not None and curve.wall_times is not None  # noqa: S101, PT018 - `clocked` gives only such
+    def _waits(self, run: RunCurves, told: Clock) -> Waits:
+        curve, seconds = told.curve, told.seconds
         passed, steps = np.diff(seconds), np.diff(curve.steps.astype(np.float64))
         usual = float(np.median(passed / steps)) * steps
         # Points that were written in batches share a time, and tell no pace.
         far = np.flatnonzero((usual > 0) & (passed >= np.maximum(self.times * usual, self.seconds + usual)))
-        begin = float(curve.wall_times[0])
-        alone = [
-            index
-            for index in far
-            if _longest_silence(run, begin + seconds[index], begin + seconds[index + 1]) >= 0.5 * passed[index]
-        ]
-        return Waits(curve, passed, usual, self._uneven(np.array(alone, np.int64), passed))
+        # What the other curves got meanwhile shows that training went on.
+        logged = moments(run) - np.asarray(curve.wall_times)[0] if len(far) else seconds
+        silent = [_silence(logged, seconds[index], seconds[index + 1]) >= MOST * passed[index] for index in far]
+        return Waits(curve, passed, usual, self._uneven(far[np.array(silent, np.bool_)], passed))
 
     def _uneven(self, far: Ints, passed: Floats) -> Ints:
         """Those of the long waits that are not pauses at even distances, or are far longer than such pauses."""
@@ -154,6 +157,7 @@ class StalledTraining(Analyzer):
         )
 
 
-def _longest_silence(run: RunCurves, first: float, last: float) -> float:
-    """The longest wait between two moments in which no curve of the training got a point."""
-    return float(np.diff(np.r_[first, others_within(run, first, last), last]).max())
+def _silence(logged: Floats, first: float, last: float) -> float:
+    """The longest wait between two moments in which nothing was logged."""
+    within = logged[np.searchsorted(logged, first, "right") : np.searchsorted(logged, last, "left")]
+    return float(np.diff(np.r_[first, within, last]).max())

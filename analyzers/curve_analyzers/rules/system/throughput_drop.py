@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.clock import clocked, times_of
+from curve_analyzers.clock import Clock, clock
 from curve_analyzers.examples import Example, decay, flat, line, run, step, ticking
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
 from curve_analyzers.progress import BEYOND_NOISE, BINS
-from curve_analyzers.signal import bins, certainty, noise, running_median
+from curve_analyzers.signal import bins, certainty, noise, running_median, spread
 from curve_analyzers.wording import duration
 
 MEDIAN_ERROR = 1.25  # standard error of a median over that of a mean
@@ -84,7 +84,7 @@ class ThroughputDrop(Analyzer):
     needs = (
         Need(
             "no throughput, step time or wall times were logged",
-            lambda run: [*map(run.__getitem__, _logged(run)), *clocked(run)],
+            lambda run: [*map(run.__getitem__, _logged(run)), *_clocked(run)],
         ),
     )
     least = 12
@@ -119,7 +119,7 @@ class ThroughputDrop(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge what was logged of the pace, and the clock; the clearest speaks for the run."""
-        paces = [*(_paced(run, role) for role in _logged(run)), *(_timed(curve) for curve in clocked(run)[:1])]
+        paces = [*(_paced(run, role) for role in _logged(run)), *([_timed(told)] if (told := clock(run)) else [])]
         found = [
             drop
             for pace in paces
@@ -167,7 +167,9 @@ def _slowdown(pace: Pace) -> Slowdown | None:
     before, after = float(np.median(size[:split])), float(np.median(size[split:]))
     if not after > before or not np.median(size[-edge:]) > (before + after) / 2:
         return None
-    limit = BEYOND_NOISE * MEDIAN_ERROR * noise(size) * float(np.sqrt(1 / split + 1 / (count - split)))
+    # Uneven by itself: from stretch to stretch, or more slowly than that.
+    uneven = max(noise(size), spread(np.r_[size[:split] - before, size[split:] - after]))
+    limit = BEYOND_NOISE * MEDIAN_ERROR * uneven * float(np.sqrt(1 / split + 1 / (count - split)))
     share = float(pace.cost[split:].sum() / pace.cost.sum())
     return Slowdown(pace, int(pace.steps[split]), float(np.exp(before)), float(np.exp(after)), share, limit)
 
@@ -186,10 +188,14 @@ def _paced(run: RunCurves, role: Role) -> Pace:
     return Pace(curve.name, 1 / medians if rate else medians, curve.steps[edges[:-1]], rate=rate, seconds=None)
 
 
-def _timed(curve: Curve) -> Pace:
+def _clocked(run: RunCurves) -> list[Curve]:
+    """The curve that tells the time, if there is one."""
+    return [told.curve] if (told := clock(run)) else []
+
+
+def _timed(told: Clock) -> Pace:
     """The pace by the clock: from point to point, or in a long curve over stretches of 2 % of its points."""
-    seconds = times_of(curve)
-    assert seconds is not None  # noqa: S101 - `clocked` gives only such
+    curve, seconds = told.curve, told.seconds
     edges = np.linspace(0, len(curve) - 1, min(len(curve) - 1, BINS) + 1).round().astype(np.int64)
     passed, steps = np.diff(seconds[edges]), np.diff(curve.steps[edges].astype(np.float64))
     went = passed > 0
