@@ -12,8 +12,10 @@ from markupsafe import Markup, escape
 
 import curve_analyzers
 from curve_analyzers.registry import rule_named
-from mlflow_diagnose.report import words
-from mlflow_diagnose.report.chart import COLOURS, NARROW, chart_svg
+from mlflow_diagnose.report import texts, words
+from mlflow_diagnose.report.chart import COLOURS, NARROW, WIDE, chart_svg
+from mlflow_diagnose.report.dispute import dispute
+from mlflow_diagnose.report.panels import plan
 
 if TYPE_CHECKING:
     from curve_analyzers.findings import Report
@@ -35,6 +37,9 @@ def page(report: Report) -> str:
         report=report,
         run=run,
         words=words,
+        t=texts,
+        caption=_caption(report),
+        dispute=dispute(report),
         causes=words.causes(report),
         not_checked=words.not_checked(report),
         charts=[("wide", _themed(chart_svg(report))), ("narrow", _themed(chart_svg(report, NARROW)))],
@@ -91,12 +96,24 @@ def _themed(svg: str) -> Markup:
     return Markup(re.sub(r"(fill|stroke): (#[0-9a-f]{6})", variable, svg))  # noqa: S704 - matplotlib escaped the names
 
 
+def _caption(report: Report) -> str:
+    """What the strokes of the chart mean, those that it has."""
+    shown = plan(report, int(WIDE))
+    told = [texts.CAPTION]
+    told += [texts.CAPTION_BARS] if shown.bars else []
+    told += [texts.CAPTION_RISE] if any(panel.rise for panel in shown.panels) else []
+    told += [texts.CAPTION_BAND] if any(panel.band for panel in shown.panels) else []
+    return " ".join(told)
+
+
 def _alt(report: Report) -> str:
     """The chart in words."""
-    drawn = ", ".join(words.plain(name, 60) for name in report.run.roles.values()) or "no curve"
+    drawn = ", ".join(words.plain(name, 60) for name in report.run.roles.values()) or texts.ALT_NONE
     step = words.best_step(report)
-    best = "" if step is None else f" Best at step {step:,}."
-    found = "".join(
-        f" {words.title(finding.rule).capitalize()}: {words.steps(finding.span)}." for finding in report.findings[:6]
-    )
-    return words.plain(f"Chart of {drawn}.{best}{found}")
+    told = [texts.ALT.format(curves=drawn)]
+    told += [] if step is None else [texts.ALT_BEST.format(step=f"{step:,}")]
+    told += [
+        texts.ALT_FOUND.format(rule=words.title(finding.rule).capitalize(), steps=words.steps(finding.span))
+        for finding in report.findings[:6]
+    ]
+    return words.plain(" ".join(told))
