@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 
 from curve_analyzers.findings import Report
 from mlflow_diagnose.report import texts, words
-from mlflow_diagnose.report.drawing import COLOURS, Drawing
+from mlflow_diagnose.report.drawing import Drawing
 from mlflow_diagnose.report.glyphs import FONT, StandIns, in_font
 from mlflow_diagnose.report.panels import plan
 from mlflow_diagnose.report.plans import Plan
+from mlflow_diagnose.report.templates import COLOURS
 
 __all__ = ["COLOURS", "NARROW", "WIDE", "chart_png", "chart_svg"]
 

@@ -15,23 +15,10 @@ from curve_analyzers.model import Split
 from mlflow_diagnose.report import texts
 from mlflow_diagnose.report.glyphs import cells
 from mlflow_diagnose.report.plans import Bar, Line, Mark, Panel, Plan, Rise
+from mlflow_diagnose.report.templates import COLOURS
 
-__all__ = ["COLOURS", "Drawing"]
+__all__ = ["Drawing"]
 
-# Told apart by every common kind of colour vision (after Okabe and Ito), dark enough on white for small text.
-COLOURS = {
-    "ink": "#1f2a37",
-    "muted": "#56616e",
-    "grid": "#e4e7eb",
-    "paper": "#fefefe",
-    "first": "#0b66a8",
-    "second": "#b84a08",
-    "third": "#6d4aa8",
-    "good": "#1a7a48",
-    "warning": "#8f5f00",
-    "critical": "#b3261e",
-    "info": "#3f6480",
-}
 SERIES = ("first", "second", "third")
 BY_SPLIT = {Split.TRAIN: 0, Split.NONE: 0, Split.VAL: 1, Split.TEST: 2}
 STROKES = {Split.TRAIN: "solid", Split.NONE: "solid", Split.VAL: (0, (4, 1.6)), Split.TEST: (0, (1, 1.2))}

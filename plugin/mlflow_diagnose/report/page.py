@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 import curve_analyzers
-from curve_analyzers.registry import rule_named
 from mlflow_diagnose.report import texts, words
-from mlflow_diagnose.report.chart import COLOURS, NARROW, WIDE, chart_svg
+from mlflow_diagnose.report.chart import NARROW, WIDE, chart_svg
 from mlflow_diagnose.report.dispute import dispute
 from mlflow_diagnose.report.panels import plan
+from mlflow_diagnose.report.templates import COLOURS, template
 
 if TYPE_CHECKING:
     from curve_analyzers.findings import Report
@@ -33,7 +30,7 @@ def page(report: Report) -> str:
     run = report.run
     others = sorted(set(run.curves) - set(run.roles.values()))
     params = sorted(run.params.items())
-    html = _template().render(
+    html = template("page.html").render(
         report=report,
         run=run,
         words=words,
@@ -52,37 +49,6 @@ def page(report: Report) -> str:
         version=curve_analyzers.__version__,
     )
     return html.strip() + "\n"
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, finalize=_shown, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(section=_section, prose=_prose)
-    source = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    return environment.from_string(source)
-
-
-def _shown(value: object) -> object:
-    """What the template may print: our own markup as it is, everything else as plain text."""
-    return value if isinstance(value, Markup) else words.plain(value)
-
-
-def _section(rule: str, heading: str) -> Markup:
-    """A section of a rule's documentation as paragraphs; empty for a rule that is not installed any more."""
-    try:
-        text = rule_named(rule).sections.get(heading, "")
-    except ValueError:
-        return Markup("")
-    paragraphs = [_prose(part, len(part)) for part in re.split(r"\n\s*\n", text) if part]
-    return Markup("").join(Markup("<p>{}</p>").format(part) for part in paragraphs)
-
-
-def _prose(text: str, longest: int = words.LONGEST) -> Markup:
-    """A sentence with what stands between backticks as code."""
-    escaped = str(escape(words.plain(text, longest)))
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704 - escaped above
 
 
 def _themed(svg: str) -> Markup:

@@ -60,14 +60,13 @@ def print_report(report: Report, console: Console) -> None:
 
 def print_summary(reports: Sequence[Report], console: Console) -> None:
     """Print a line for each run: its name, status, verdict, and what it rests on; the worst first."""
-    order = ["critical", "warning", "insufficient_data", "healthy"]
-    ranked = sorted(reports, key=lambda report: order.index(report.status) if report.status in order else len(order))
+    ranked = sorted(reports, key=lambda report: words.rank(report.status))
     page = _Page(console)
     rows = [("run", "status", "verdict", "what")]
     for report in ranked:
         verdict = "" if report.verdict == report.status else words.title(report.verdict)
         name = words.plain(report.run.name or report.run.run_id, 40)
-        rows.append((name, words.title(report.status), verdict, words.plain(_brief(report), 200)))
+        rows.append((name, words.title(report.status), verdict, words.plain(words.brief(report), 200)))
     widths = [max(cell_len(page.fit(row[column])) + 2 for row in rows) for column in range(3)]
     styles = ["bold", *(COLOURS.get(report.status, "") for report in ranked)]
     for (*cells, what), style in zip(rows, styles, strict=True):
@@ -123,8 +122,3 @@ def _print_finding(page: _Page, finding: Finding) -> None:
     for place, remedy in enumerate(finding.remedies, 1):
         page.line((words.plain(remedy), ""), indent=6, lead=((f"{place}. ", ""),))
 
-
-def _brief(report: Report) -> str:
-    if report.main is not None:
-        return report.main.brief
-    return "" if report.status == "healthy" else "; ".join(reason for reason, _ in words.not_checked(report)[:1])
