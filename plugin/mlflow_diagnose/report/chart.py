@@ -71,7 +71,8 @@ def _style(salt: str = "") -> Iterator[None]:
     """Our settings over matplotlib's own, whatever the user's `matplotlibrc` says; `salt` makes the ids of an SVG."""
     with DRAWING, mpl.rc_context():
         # They were checked when they were made: checking them again takes as long as drawing a panel.
-        dict.update(mpl.rcParams, {**_settings(), "svg.hashsalt": salt})
+        checked: dict[str, object] = {**_settings(), "svg.hashsalt": salt}
+        dict.update(mpl.rcParams, checked)  # type: ignore[misc] # it is one, with checks
         yield
 
 

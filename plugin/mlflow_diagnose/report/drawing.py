@@ -126,8 +126,8 @@ class Drawing:
         locator = LogLocator(numticks=5) if panel.log else MaxNLocator(2 if panel.small else 4)
         rows = [y for y in locator.tick_values(panel.low, panel.high) if panel.low <= y <= panel.high]
         ticks = 7 if self.width >= LEAST_WIDE else 4
-        columns = [x for x in MaxNLocator(ticks, integer=True, steps=[1, 2, 5, 10]).tick_values(low, high)]
-        columns = [x for x in columns if low <= x <= high]
+        steps = MaxNLocator(ticks, integer=True, steps=[1, 2, 5, 10]).tick_values(low, high)
+        columns = [x for x in steps if low <= x <= high]
         axes.hlines(rows, low, high, color=COLOURS["grid"], linewidth=0.7, zorder=0.5)
         axes.vlines(columns, panel.low, panel.high, color=COLOURS["grid"], linewidth=0.7, zorder=0.5)
         axes.axhline(panel.low, color=COLOURS["muted"], linewidth=0.8, clip_on=False)

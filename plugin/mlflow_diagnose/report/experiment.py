@@ -61,7 +61,9 @@ def experiment_page(rows: Sequence[Row], findings: Sequence[SharedFinding] = (),
         words=words,
         t=texts,
         statuses=Counter(row.status for row in ranked),
-        rules=sorted(Counter(rule for row in ranked for rule in row.rules).items(), key=lambda item: (-item[1], item[0])),
+        rules=sorted(
+            Counter(rule for row in ranked for rule in row.rules).items(), key=lambda item: (-item[1], item[0])
+        ),
         curves=_curves,
         most_drawn=MOST_DRAWN,
         script=Markup(script),  # noqa: S704 - our own
@@ -80,9 +82,12 @@ def _curves(row: Row) -> Markup:
         for kind, points in (("t", row.training), ("h", row.held_out))
         if points
     )
-    return Markup(  # noqa: S704 - numbers of ours, and one escaped text
-        '<svg class="small" viewBox="-2 -2 {w} {h}" preserveAspectRatio="none" role="img" aria-label="{alt}">{drawn}</svg>'
-    ).format(w=WIDTH + 4, h=HEIGHT + 4, alt=row.alt, drawn=Markup(best + drawn)) if drawn else Markup("")  # noqa: S704
+    if not drawn:
+        return Markup("")
+    return Markup(
+        '<svg class="small" viewBox="-2 -2 {w} {h}" preserveAspectRatio="none" role="img" aria-label="{alt}">'
+        "{drawn}</svg>"
+    ).format(w=WIDTH + 4, h=HEIGHT + 4, alt="; ".join(row.ends), drawn=Markup(best + drawn))  # noqa: S704 - numbers of ours
 
 
 def _path(points: bytes) -> str:

@@ -70,7 +70,9 @@ def lost(run: RunCurves, roles: Sequence[Role], axis: Axis) -> Iterator[Mark]:
             told = texts.LOST_AT if len(where) == 1 else texts.LOST_OFTEN
         name = texts.SPLITS[role.split.value] or words.plain(curve.name, 24)
         others = words.count(len(where) - 1, "other point")
-        yield Mark(told.format(name=name, what=what, step=step, others=others), float(axis.of(curve)[first]), good=False)
+        yield Mark(
+            told.format(name=name, what=what, step=step, others=others), float(axis.of(curve)[first]), good=False
+        )
 
 
 def rise(report: Report, names: Sequence[str], axis: Axis) -> Rise | None:
@@ -125,7 +127,11 @@ def _told(run: RunCurves, finding: Finding) -> tuple[Curve, float, float] | None
     curves = [curve for curve in curves if len(curve)]
     if not curves:
         return None
-    return min(curves, key=lambda curve: abs(_level(curve.values[-max(len(curve) // LAST, 1) :]) - after)), before, after
+    return (
+        min(curves, key=lambda curve: abs(_level(curve.values[-max(len(curve) // LAST, 1) :]) - after)),
+        before,
+        after,
+    )
 
 
 def _level(values: Floats) -> float:

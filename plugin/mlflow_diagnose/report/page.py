@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
-
-from markupsafe import Markup
 
 import curve_analyzers
 from mlflow_diagnose.report import texts, words
 from mlflow_diagnose.report.chart import NARROW, WIDE, chart_svg
 from mlflow_diagnose.report.dispute import dispute
 from mlflow_diagnose.report.panels import plan
-from mlflow_diagnose.report.templates import COLOURS, template
+from mlflow_diagnose.report.templates import COLOURS, template, themed
 
 if TYPE_CHECKING:
     from curve_analyzers.findings import Report
@@ -39,7 +36,7 @@ def page(report: Report) -> str:
         dispute=dispute(report),
         causes=words.causes(report),
         not_checked=words.not_checked(report),
-        charts=[("wide", _themed(chart_svg(report))), ("narrow", _themed(chart_svg(report, NARROW)))],
+        charts=[("wide", themed(chart_svg(report))), ("narrow", themed(chart_svg(report, NARROW)))],
         alt=_alt(report),
         others=others[:MOST_LISTED],
         others_left=max(len(others) - MOST_LISTED, 0),
@@ -49,17 +46,6 @@ def page(report: Report) -> str:
         version=curve_analyzers.__version__,
     )
     return html.strip() + "\n"
-
-
-def _themed(svg: str) -> Markup:
-    """The chart in the colours of the page, which is dark where its reader wants it dark."""
-    by_colour = {colour: name for name, colour in COLOURS.items()}
-
-    def variable(found: re.Match[str]) -> str:
-        name = by_colour.get(found[2])
-        return f"{found[1]}: var(--{name})" if name else found[0]
-
-    return Markup(re.sub(r"(fill|stroke): (#[0-9a-f]{6})", variable, svg))  # noqa: S704 - matplotlib escaped the names
 
 
 def _caption(report: Report) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from curve_analyzers import signal
 from curve_analyzers.findings import Report, Severity
 from curve_analyzers.model import Curve, Floats, Role, RunCurves
-from mlflow_diagnose.report import words
+from mlflow_diagnose.report import texts, words
 
 __all__ = ["HEIGHT", "WIDTH", "Row", "row_of", "run_url"]
 
@@ -36,10 +36,10 @@ class Row:
         best_step: The step worth keeping, None where there is none.
         value: Where the held-out curve ended, else the training's; None without one.
         judged: That curve's name.
-        training: The training curve as `x, y, x, y, ...` within `WIDTH` and `HEIGHT`, y from the top; at most 40 points.
+        training: The training curve, `x, y, x, y, ...` within `WIDTH` and `HEIGHT`, y from the top; 40 points at most.
         held_out: The held-out curve, in the same scale if it measures the same.
         best_x: The best step's place in them.
-        alt: The curves in words.
+        ends: Each of these curves in words, where it began and ended.
         url: Where the run can be looked at, empty where nowhere.
     """
 
@@ -56,7 +56,7 @@ class Row:
     training: bytes
     held_out: bytes
     best_x: int | None
-    alt: str
+    ends: tuple[str, ...]
     url: str = ""
 
 
@@ -86,7 +86,7 @@ def row_of(report: Report, url: str = "") -> Row:
         by_role.get(training, b"") if training else b"",
         by_role.get(held_out, b"") if held_out else b"",
         None if step is None or not drawn else _across(np.array([float(step)]), low, high).tolist()[0],
-        "; ".join(f"{words.plain(curve.name, 40)} {curve.values[0]:.3g} to {_end(curve):.3g}" for curve in drawn),
+        tuple(texts.ENDS.format(words.plain(curve.name, 40), curve.values[0], _end(curve)) for curve in drawn),
         url,
     )
 

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from curve_analyzers.registry import rule_named
 from mlflow_diagnose.report import words
 
-__all__ = ["COLOURS", "prose", "source", "template"]
+__all__ = ["COLOURS", "prose", "source", "template", "themed"]
 
 # Told apart by every common kind of colour vision (after Okabe and Ito), dark enough on white for small text.
 COLOURS = {
@@ -55,6 +55,17 @@ def prose(text: str, longest: int = words.LONGEST) -> Markup:
     """A sentence with what stands between backticks as code."""
     escaped = str(escape(words.plain(text, longest)))
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704 - escaped above
+
+
+def themed(svg: str) -> Markup:
+    """The chart in the colours of the page, which is dark where its reader wants it dark."""
+    by_colour = {colour: name for name, colour in COLOURS.items()}
+
+    def variable(found: re.Match[str]) -> str:
+        name = by_colour.get(found[2])
+        return f"{found[1]}: var(--{name})" if name else found[0]
+
+    return Markup(re.sub(r"(fill|stroke): (#[0-9a-f]{6})", variable, svg))  # noqa: S704 - matplotlib escaped the names
 
 
 def _shown(value: object) -> object:

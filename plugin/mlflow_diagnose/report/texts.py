@@ -17,7 +17,7 @@ LOG_SCALE = "log scale"
 BEYOND = "goes beyond, to {value}"
 
 # Pages. A text with braces is filled in.
-MARKS = {"critical": "\u2717", "warning": "!", "healthy": "\u2713", "info": "i"}
+MARKS = {"critical": "\u2717", "warning": "!", "healthy": "\u2713", "info": "i", "unknown": "?"}
 YES, NO, UNKNOWN = "Yes", "No", "Unknown"
 TRY_FIRST = "Try this first"
 RUN = "Run"
@@ -77,6 +77,12 @@ STATUS, ANY_STATUS = "Status", "any"
 FOUND_RULE, ANY_RULE = "Shows", "anything"
 SHOWN = "{shown} of {all} runs are shown"
 VERDICT, SMALL_CURVES, BEST_STEP, LAST_VALUE = "Verdict", "Curves", "Best step", "Last value"
-SMALL_CAPTION = "Training is solid, held-out data dashed, each on the scale of its own run; the upright line is the best step."
+SMALL_CAPTION = (
+    "Training is solid, held-out data dashed, each on the scale of its own run; the upright line is the best step."
+)
 NOT_DRAWN = "Curves are drawn of the first {drawn}."
+ENDS = "{} {:.3g} to {:.3g}"
 NONE_LEFT = "No run fits."
+
+# The terminal.
+DASHED = "{name} (dashed)"
