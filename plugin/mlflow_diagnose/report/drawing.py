@@ -207,15 +207,16 @@ def _draw_rise(axes: Axes, panel: Panel, rise: Rise) -> None:
     axes.annotate("", (rise.at, after), (rise.at, before), arrowprops=arrow, annotation_clip=False)
     low, high = axes.get_xlim()
     right = rise.at > (low + high) / 2
-    up = after > before
-    # Where the arrow comes from, as the curve is where it goes to.
+    # Where the arrow comes from, as the curve is where it goes to; but within the panel.
+    height = axes.transData.transform((low, before))[1] - axes.bbox.y0
+    below = (after > before and height > ROW * axes.figure.dpi) or height > axes.bbox.height - ROW * axes.figure.dpi
     axes.annotate(
         rise.label,
         (rise.at, before),
-        (0, -4 if up else 4),
+        (-4 if right else 4, -4 if below else 4),
         textcoords="offset points",
         ha="right" if right else "left",
-        va="top" if up else "bottom",
+        va="top" if below else "bottom",
         color=colour,
         weight="bold",
         bbox={"facecolor": COLOURS["paper"], "alpha": 0.85, "linewidth": 0, "boxstyle": "round,pad=0.15"},

@@ -10,6 +10,7 @@ import numpy as np
 from curve_analyzers import signal
 from curve_analyzers.findings import Finding, Report, Severity
 from curve_analyzers.model import Curve, Floats, Role, RunCurves
+from curve_analyzers.registry import rule_named
 from curve_analyzers.wording import fall_or_rise
 from mlflow_diagnose.report import texts, words
 from mlflow_diagnose.report.plans import Axis, Band, Bar, Mark, Rise
@@ -22,6 +23,7 @@ BEYOND_CHANCE = 2.0  # standard deviations of a curve's noise to each side
 LAST = 10  # a tenth of a curve tells where it ends
 FEWEST = 6  # points whose noise can be told
 MEDIANS = 60
+ROUGHNESS = "stability"  # the family of rules that judge a curve beside its own level
 
 
 def bars(report: Report, axis: Axis) -> tuple[Bar, ...]:
@@ -89,7 +91,8 @@ def rise(report: Report, names: Sequence[str], axis: Axis) -> Rise | None:
 def band(report: Report, names: Sequence[str], axis: Axis) -> Band | None:
     """The noise of the curve that the verdict rests on, around the value that the change is measured from.
 
-    Around the curve's own running median where the verdict is not about a change of level.
+    Around its median where the change is within the noise, and around its own running median where the verdict is about
+    how rough it is.
     """
     finding = report.main
     if finding is None or finding.severity is Severity.INFO:
@@ -98,20 +101,33 @@ def band(report: Report, names: Sequence[str], axis: Axis) -> Band | None:
     curves = [report.run.curves[name].finite() for name in reversed(finding.span.curves) if name in names]
     if told is not None:
         curves = [told[0]] if told[0].name in names else []
-    if not curves or len(curves[0]) < FEWEST:
+    if not curves:
         return None
     curve = curves[0]
-    inside = (curve.steps >= finding.span.first_step) & (curve.steps <= finding.span.last_step)
-    seen = curve.where(inside) if inside.sum() >= FEWEST else curve
-    reach = BEYOND_CHANCE * signal.noise(curve.values)
+    seen = curve.where((curve.steps >= finding.span.first_step) & (curve.steps <= finding.span.last_step))
+    if len(seen) < FEWEST:
+        return None
+    before = curve.where(curve.steps <= finding.span.first_step)
+    noise = signal.noise(before.values if len(before) >= FEWEST else curve.values)
     x = axis.of(seen)
     if told is not None:
-        from_best = "best" in finding.evidence
-        x, level = x[[0, -1]], np.full(2, told[1] if from_best else _level(seen.values[: len(seen) // LAST + FEWEST]))
-    else:
+        _, start, end = told
+        within = abs(end - start) < 2 * BEYOND_CHANCE * noise
+        x, level = x[[0, -1]], np.full(2, np.median(seen.values) if within else start)
+    elif _is_about_roughness(finding.rule):
         level, edges = signal.bins(signal.running_median(seen.values, max(2 * (len(seen) // 8) + 1, 5)), MEDIANS)
         x = x[(edges[:-1] + edges[1:] - 1) // 2]
+    else:
+        return None
+    reach = BEYOND_CHANCE * noise
     return Band(x, level - reach, level + reach) if reach > 0 else None
+
+
+def _is_about_roughness(rule: str) -> bool:
+    try:
+        return rule_named(rule).family == ROUGHNESS or rule.endswith("_noise")
+    except ValueError:  # it is not installed any more
+        return False
 
 
 def _told(run: RunCurves, finding: Finding) -> tuple[Curve, float, float] | None:

@@ -139,6 +139,7 @@ def _panel(report: Report, drawn: Sequence[Drawn], axis: Axis, pixels: int) -> P
     small = kinds <= {Kind.CONTROL, Kind.NORM, Kind.SYSTEM, None}
     low, high, log = _scale(lines, rate=kinds == {Kind.CONTROL})
     outside = [value for _, curve in drawn for value in _ends(curve.values) if not low <= value <= high]
+    band = marks.band(report, names, axis)
     shaded = report.main is not None and not set(names).isdisjoint(report.main.span.curves)
     return Panel(
         _title(drawn),
@@ -150,7 +151,8 @@ def _panel(report: Report, drawn: Sequence[Drawn], axis: Axis, pixels: int) -> P
         several=len(series) > 1,
         shaded=shaded,
         small=small,
-        band=marks.band(report, names, axis),
+        # On a logarithmic scale, a band that reaches below zero covers everything.
+        band=None if log and band and band.low.min() <= 0 else band,
         rise=marks.rise(report, names, axis),
     )
 

@@ -36,7 +36,7 @@ def braille(row: Row) -> list[list[Part]]:
 
 
 def blocks(row: Row, width: int) -> str:
-    """The held-out curve, else the training's, as `width` blocks from its lowest to its highest; empty where there is none."""
+    """The held-out curve, else the training's, as `width` blocks between its own ends; empty where there is none."""
     points = row.held_out or row.training
     if not points:
         return ""
