@@ -90,7 +90,9 @@ tracking_uri_option = click.option(
 )
 @click.option("--verify", is_flag=True, help="Check every record of a logdir's event files against its checksum.")
 @click.option("--no-write", is_flag=True, help="Print only; write no tags and artifacts to MLflow.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", show_default=True
+)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Print to a file.")
 @click.option(
     "--fail-on",
@@ -140,16 +142,14 @@ def diagnose_command(
     if logdir is not None and (tracking_uri or note or force):
         raise BadInputError("--logdir judges event files; --tracking-uri, --note and --force are for MLflow runs")
 
+    from mlflow_diagnose import printing  # noqa: PLC0415 - not for --help
     from mlflow_diagnose.config import load_settings  # noqa: PLC0415 - numpy
     from mlflow_diagnose.pipeline import judge_raw, write_back  # noqa: PLC0415 - numpy
-    from mlflow_diagnose.printing import opened, print_html, print_json, print_text  # noqa: PLC0415 - not for --help
     from mlflow_diagnose.readers import open_source  # noqa: PLC0415 - numpy
 
     settings = load_settings(config, select=select, ignore=ignore, role_map=role_map)
     reader = open_source(tracking_uri, logdir=logdir, verify=verify)
     chosen = list(dict.fromkeys(run_ids or reader.run_ids()))
-    if form == "html" and len(chosen) > 1:
-        raise BadInputError(f"--format html shows one run, and there are {len(chosen)}: name one of them")
     reports: list[Report] = []
 
     def judged() -> Iterator[Report]:
@@ -164,13 +164,15 @@ def diagnose_command(
                 yield report
 
     # Opened before any run is read: that it cannot be written is told at once.
-    with opened(output) as file:
+    with printing.opened(output) as file:
         if form == "json":
-            print_json(judged(), failures.lines, file)
+            printing.print_json(judged(), failures.lines, file)
         elif form == "html":
-            print_html(judged(), file)
+            printing.print_html(judged(), file, title=logdir or "", tracking_uri="" if logdir else tracking_uri)
+        elif form == "markdown":
+            printing.print_markdown(printing.told_to_github(judged()), file)
         else:
-            print_text(judged(), file)
+            printing.print_text(printing.told_to_github(judged()), file)
     found = {finding.severity.word for report in reports for finding in report.findings}
     return failures.exit_status(done=bool(reports)) or (FOUND if found & FAILING[fail_on] else 0)
 
