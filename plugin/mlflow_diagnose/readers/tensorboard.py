@@ -76,7 +76,7 @@ class TensorBoardReader(OneByOne):
             files = self._in_order(part.files)
             for file, events in files:
                 notes += self._take_params(file, events, params)
-            written = {} if part.params_only else joined(events for _, events in files)
+            written = {} if part.params_only else joined([events for _, events in files])
             for tag, points in written.items():
                 name = f"{part.prefix}{tag}{part.suffix}"
                 if name in curves:

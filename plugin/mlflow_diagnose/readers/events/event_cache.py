@@ -22,7 +22,7 @@ MOST_POINTS = 8_000_000  # that are held, about 200 MB
 class EventCache:
     """Reads each file once, and small files together with those that are to be read next.
 
-    Where more is held than fits, what was not used for longest is forgotten, to be read again when it is needed.
+    Where more is held than fits, what was used longest ago is forgotten, to be read again when it is needed.
 
     Attributes:
         keeps: Whether files are kept when they are taken, to be read on from there when they have grown.
@@ -60,7 +60,8 @@ class EventCache:
             for each, events in read_next(self._following(path), before=self._held, verify=self._verify).items():
                 self._hold(each, events)
         found = self._held[path]
-        self._hold(path, found)
+        if self.keeps:
+            self._hold(path, found)  # as the one that was used last
         while self._points > MOST_POINTS:
             self._forget(next(iter(self._held)))
         return found
@@ -79,7 +80,7 @@ class EventCache:
                 yield following
 
     def _hold(self, path: Path, events: EventFile) -> None:
-        """Hold a file as the one that was used last."""
+        """Hold a file, in place of what was held of it."""
         self._forget(path)
         self._held[path] = events
         self._points += _count(events)

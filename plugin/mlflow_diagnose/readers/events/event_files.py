@@ -110,8 +110,10 @@ class Stretch:
     before: EventFile = NOTHING
 
 
-def joined(files: Iterable[EventFile]) -> dict[str, Points]:
+def joined(files: Sequence[EventFile]) -> Mapping[str, Points]:
     """The points of each tag: those of one file after the other, less those that a restart voids."""
+    if len(files) == 1:
+        return files[0].points
     pieces: defaultdict[str, list[Points]] = defaultdict(list)
     for events in files:
         if events.restart is not None:

@@ -71,23 +71,27 @@ def split(
         restarts: By file the records that say that training ran again, and from which step.
         others: The tags of each file whose tensors are another plugin's, as it stood before.
     """
-    files = np.searchsorted(firsts, values.records, side="right") - 1
-    keys = files * len(tags) + values.tags
+    sizes = np.diff(np.searchsorted(values.records, firsts))
+    keys = np.repeat(len(tags) * np.arange(len(sizes)), sizes) + values.tags
     are_points, others = _points(values, keys, tags, others)
     kept = are_points & ~_voided(values, firsts, restarts)
     points: list[dict[str, Points]] = [{} for _ in firsts[1:]]
     if not kept.any():
         return points, others
-    rows = np.flatnonzero(kept)
     # Sorting small numbers takes numpy the least time.
-    order = rows[np.argsort(keys[rows].astype(np.min_scalar_type(int(keys.max()))), kind="stable")]
+    small = keys.astype(np.min_scalar_type(int(keys.max())))
+    if kept.all():
+        order = np.argsort(small, kind="stable")
+    else:
+        rows = np.flatnonzero(kept)
+        order = rows[np.argsort(small[rows], kind="stable")]
     steps, numbers, walls = values.steps[order], values.numbers[order], times[values.records[order]]
-    starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
-    stops = np.append(starts[1:], len(order))
+    grouped = small[order]
+    bounds = [0, *(np.flatnonzero(grouped[1:] != grouped[:-1]) + 1).tolist(), len(order)]
     # Tags stand in the order in which each was first written.
-    for group in np.argsort(order[starts], kind="stable").tolist():
-        of_tag = slice(starts[group], stops[group])
-        file, tag = divmod(int(keys[order[starts[group]]]), len(tags))
+    for group in np.argsort(order[bounds[:-1]], kind="stable").tolist():
+        of_tag = slice(bounds[group], bounds[group + 1])
+        file, tag = divmod(int(grouped[bounds[group]]), len(tags))
         points[file][tags[tag]] = Points(steps[of_tag], numbers[of_tag], walls[of_tag])
     return points, others
 
