@@ -88,6 +88,22 @@ class TensorBoardReader(OneByOne):
         name = run_id if run_id != "." else self.logdir.resolve().name
         return RawRun(self.source, run_id, name, tuple(curves.values()), params, notes=tuple(notes))
 
+    def files(self) -> dict[str, list[Path]]:
+        """The event files of each run.
+
+        Raises:
+            BadInputError: The logdir does not exist, is a file, or holds no event file.
+        """
+        return {
+            run_id: [file.path for part in parts for file in part.files]
+            for folder in self._folders
+            for run_id, parts in self._runs_in(folder).items()
+        }
+
+    def forget(self) -> None:
+        """Read files anew from here on, as they may have grown; which there are is taken as known."""
+        self._cache.clear()
+
     @cached_property
     def _folders(self) -> dict[str, tuple[Part, ...]]:
         """The parts of the run, or of the runs, of each directory."""

@@ -35,6 +35,11 @@ class EventCache:
         self._order = list(paths)
         self._places = {path: place for place, path in enumerate(self._order)}
 
+    def clear(self) -> None:
+        """Forget all that is held: the files may have grown since."""
+        self._held.clear()
+        self._points = 0
+
     def look(self, path: Path) -> EventFile:
         """A file, which is held for when it is taken."""
         if path not in self._held:
