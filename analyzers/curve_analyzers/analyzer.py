@@ -181,6 +181,11 @@ class Analyzer(ABC):
             for title, text in zip(parts[1::2], parts[2::2], strict=True)
         }
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The values of its thresholds, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def finding(
         self,
         severity: Severity,

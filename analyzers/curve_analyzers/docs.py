@@ -15,8 +15,9 @@ __all__ = ["explanation", "reference"]
 HEAD = """\
 # The rules
 
-Generated from the rules themselves by `python -m curve_analyzers.docs`; every line under "Speaks on" is what the rule
-said of that example when this page was made. A rule is one file in
+Generated from the rules themselves by `python -m curve_analyzers.docs`, its pictures by
+`python -m mlflow_diagnose.report.pictures analyzers/pictures`; every line under "Speaks on" is what the rule said of
+that example when this page was made, and the picture shows the first of them. A rule is one file in
 [curve_analyzers/rules](curve_analyzers/rules), under the folder of its family; adding one is adding that file.
 
 How a finding is weighed: `critical` and `warning` make a run unhealthy, `info` never does. A finding that another one
@@ -33,8 +34,13 @@ def reference() -> str:
         parts += ["", f"## {family}", ""]
         parts += [f"- [`{rule.name}`](#{rule.name}): {rule.summary}" for rule in listed]
         for rule in listed:
-            parts += ["", f"### {rule.name}", "", explanation(rule, heading="#### ")]
+            parts += ["", f"### {rule.name}", "", _picture(rule), "", explanation(rule, heading="#### ")]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _picture(rule: Analyzer) -> str:
+    """The link to the picture of its first example, which the plugin draws."""
+    return f"![{rule.name}: {rule.fires[0].title}](pictures/{rule.name}.svg)"
 
 
 def explanation(rule: Analyzer, heading: str = "## ") -> str:

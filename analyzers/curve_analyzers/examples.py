@@ -175,7 +175,8 @@ def ticking(
 class ExampleRun:
     """Shapes by role name, how many points each has, and what else the run logged.
 
-    `clock` turns progress t, shape (n,), into the seconds since the start; ten for each step where None.
+    `scaled` are hyper-parameters in the unit of the loss, such as a clip norm: they change with it. `clock` turns
+    progress t, shape (n,), into the seconds since the start; ten for each step where None.
     """
 
     shapes: Mapping[str, Shape]
@@ -184,12 +185,14 @@ class ExampleRun:
     params: Mapping[str, str] = field(default_factory=dict)
     steps: Callable[[Ints], Ints] | None = None
     clock: Callable[[Floats], Floats] | None = None
+    scaled: Mapping[str, float] = field(default_factory=dict)
 
     def build(self, *, density: int = 1, scale: float = 1.0, offset: int = 0) -> RunCurves:
         """The run, logged `density` times as densely, its losses times `scale`, its steps moved by `offset`."""
         roles = {name: role_named(name) for name in self.shapes}
         curves = [self._curve(name, role, density, scale, offset) for name, role in roles.items()]
-        raw = RawRun("example", "example", "example", curves, self.params)
+        params = {**self.params, **{name: f"{scale * value:g}" for name, value in self.scaled.items()}}
+        raw = RawRun("example", "example", "example", curves, params)
         return prepare(raw, {name: name for name in roles})
 
     def _curve(self, name: str, role: Role, density: int, scale: float, offset: int) -> RawCurve:
@@ -218,6 +221,7 @@ def run(
     params: Mapping[str, object] | None = None,
     steps: Callable[[Ints], Ints] | None = None,
     clock: Callable[[Floats], Floats] | None = None,
+    scaled: Mapping[str, float] | None = None,
     **shapes: Shape,
 ) -> ExampleRun:
     """An example run from shapes by role name.
@@ -228,7 +232,8 @@ def run(
         params: Logged hyper-parameters.
         steps: Turns the steps 0, 1, 2, ... into what was logged instead.
         clock: Turns progress t in 0..1 into the seconds since the start; ten for each step where None.
+        scaled: Logged hyper-parameters in the unit of the loss.
         **shapes: `train_loss=decay()`, ...
     """
     texts = {name: str(value) for name, value in (params or {}).items()}
-    return ExampleRun(shapes, points, sparse or {}, texts, steps, clock)
+    return ExampleRun(shapes, points, sparse or {}, texts, steps, clock, scaled or {})

@@ -58,27 +58,27 @@ class ClippingSaturated(Analyzer):
         Example("after clipping, all at one value", run(train_loss=decay(), gradient_norm=flat(1.0, 0.0))),
         Example("told by its name", run(train_loss=decay(), clipped_gradient_norm=_clipped(decay(9.0, 1.2), 1.0))),
         Example(
-            "far above the clip norm", run(train_loss=decay(), gradient_norm=decay(90, 30), params={"clip_norm": 1.0})
+            "far above the clip norm", run(train_loss=decay(), gradient_norm=decay(90, 30), scaled={"clip_norm": 1.0})
         ),
         Example(
             "above it, and learning is slow",
-            run(train_loss=decay(2.3, 1.6, 1), gradient_norm=flat(3.0, 0.3), params={"max_grad_norm": 0.5}),
+            run(train_loss=decay(2.3, 1.6, 1), gradient_norm=flat(3.0, 0.3), scaled={"max_grad_norm": 0.5}),
         ),
         Example(
             "per step, noisy",
-            run(2000, train_loss=decay(noise=0.1), gradient_norm=flat(50.0, 8.0), params={"max_grad_norm": 1.0}),
+            run(2000, train_loss=decay(noise=0.1), gradient_norm=flat(50.0, 8.0), scaled={"max_grad_norm": 1.0}),
         ),
-        Example("12 points", run(12, train_loss=decay(), gradient_norm=flat(50.0, 8.0), params={"max_grad_norm": 1.0})),
+        Example("12 points", run(12, train_loss=decay(), gradient_norm=flat(50.0, 8.0), scaled={"max_grad_norm": 1.0})),
     )
     quiet = (
-        Example("now and then", run(train_loss=decay(), gradient_norm=decay(9, 0.4), params={"clip_norm": 1.0})),
+        Example("now and then", run(train_loss=decay(), gradient_norm=decay(9, 0.4), scaled={"clip_norm": 1.0})),
         Example(
             "after clipping, at first only",
             run(train_loss=decay(), clipped_gradient_norm=_clipped(decay(9.0, 0.2), 1.0)),
         ),
         Example(
             "a little above, and the model learns",
-            run(train_loss=decay(), gradient_norm=flat(2.0, 0.3), params={"clip_norm": 1.0}),
+            run(train_loss=decay(), gradient_norm=flat(2.0, 0.3), scaled={"clip_norm": 1.0}),
         ),
         Example("no clipping", run(train_loss=decay(), gradient_norm=flat(50.0, 8.0))),
         Example("nothing flows: vanishing_gradients", run(train_loss=flat(2.3), gradient_norm=flat(0.0, 0.0))),
