@@ -57,7 +57,7 @@ def load_settings(
     """Settings from a TOML file and, over it, what was given on the command line.
 
     Args:
-        path: A file with any of `select`, `ignore` (lists of rules or families), the tables `[roles]` (role by curve) and
+        path: A file with any of `select`, `ignore` (lists of rules or families), tables `[roles]` (role by curve) and
             `[params]` (meaning by param), and tables `[rules.<rule>]` (value by threshold); None for none.
         select: Rules or families to judge by, instead of all; the file's where empty. Where they are all of many runs,
             single runs are still judged by all rules of one run: which of them trained is what the others compare.

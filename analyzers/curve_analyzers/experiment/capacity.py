@@ -9,7 +9,7 @@ import numpy as np
 
 from curve_analyzers.experiment.comparison import Experiment
 from curve_analyzers.experiment.factors import CAPACITY, REGULARIZATION, Factor
-from curve_analyzers.experiment.statistics import Effect, median_by_level, ranks
+from curve_analyzers.experiment.statistics import ANY_SHARE, Effect, median_by_level, ranks
 from curve_analyzers.hyperparameters import Meaning, meaning_of, number
 from curve_analyzers.model import Floats, Ints
 
@@ -17,7 +17,6 @@ __all__ = ["CAUSES", "Case", "Cause", "case_of", "sizes_of"]
 
 FEW = 8  # sizes up to which each is looked at by itself
 CLEAR = 0.4  # rank correlation that counts as an order
-ANY_SHARE = 0.05  # of the differences between runs that an effect must keep in resampled runs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,12 +105,12 @@ def regularization(case: Case) -> Cause | None:
     experiment = case.experiment
     for meaning in REGULARIZATION:
         level, training = (experiment.effect(question, [meaning]) for question in ("level", "training"))
-        if level and training and level.worse and training.worse:
+        if level and training and level.worse and training.worse and _suffers_more(case, level.factor):
             factor = level.factor
             return Cause(
                 "regularization",
-                f"{factor.name} holds them down: more of it makes training and held-out data worse, from "
-                f"{factor.levels[0]} to {factor.levels[-1]}.",
+                f"{factor.name} holds them down, the larger the more: from {factor.levels[0]} to {factor.levels[-1]} "
+                "it makes training and held-out data worse.",
                 tuple(np.flatnonzero(factor.codes == len(factor.levels) - 1).tolist()),
                 factor.params,
                 min(level.sure_sign, training.sure_sign, 0.95),
@@ -127,6 +126,15 @@ def regularization(case: Case) -> Cause | None:
             min(effect.sure_sign, 0.9),
         )
     return None
+
+
+def _suffers_more(case: Case, regularization: Factor) -> bool:
+    """Whether size does worse under the most regularization than under the least."""
+    costs, values = ranks(case.experiment.cost), regularization.values
+    edges = np.nanquantile(values, [1 / 3, 2 / 3])
+    low, high = values <= edges[0], values >= edges[1]
+    at_low, at_high = (_correlation(case.factor.values[runs], costs[runs]) for runs in (low, high))
+    return at_high - at_low > CLEAR
 
 
 def data(case: Case) -> Cause | None:

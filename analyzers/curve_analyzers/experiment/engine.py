@@ -54,12 +54,13 @@ def compare(
 
 
 def _apply(rule: ExperimentAnalyzer, experiment: Experiment) -> tuple[Outcome, list[ExperimentFinding]]:
+    findings: list[ExperimentFinding] = []
     try:
         if reason := rule.skip_reason(experiment):
             return Outcome(rule.name, Status.SKIPPED, reason), []
-        findings = list(rule.check(experiment))
-    except CannotTell as reason:
-        return Outcome(rule.name, Status.SKIPPED, str(reason)), []
+        findings.extend(rule.check(experiment))
+    except CannotTell as unknown:  # of this much; what was found before stands
+        return Outcome(rule.name, Status.FOUND if findings else Status.SKIPPED, str(unknown)), findings
     except Exception as error:  # noqa: BLE001 - one rule's bug is not the experiment's
         return Outcome(rule.name, Status.CRASHED, f"{type(error).__name__}: {error}"), []
     return Outcome(rule.name, Status.FOUND if findings else Status.CLEAR), findings

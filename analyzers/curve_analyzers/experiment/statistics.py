@@ -24,10 +24,22 @@ import numpy as np
 from curve_analyzers.experiment.factors import MISSING, Factor
 from curve_analyzers.model import Floats, Ints
 
-__all__ = ["ALPHA", "SHARES", "Effect", "effects", "enough", "median_by_level", "ranks", "widest_by_chance"]
+__all__ = [
+    "ALPHA",
+    "ANY_SHARE",
+    "SHARES",
+    "Effect",
+    "effects",
+    "enough",
+    "median_by_level",
+    "ranks",
+    "widest_by_chance",
+]
 
 ALPHA = 0.01  # chance of any false finding in an experiment
-SHARES = {"level": 0.4, "training": 0.2, "gap": 0.2, "kpi": 0.1, "outlier": 0.1}  # of ALPHA, by question
+# Of ALPHA, by question: three for the effects on a quantity each, one for two runs that were chosen by different
+# metrics, one for a run among its siblings.
+SHARES = {"level": 0.4, "training": 0.2, "gap": 0.2, "kpi": 0.1, "choice": 0.05, "outlier": 0.05}
 PERMUTATIONS = 4999
 FIRST_LOOK = 499  # permutations that show whether more are worth it
 NORMAL_FROM = 300  # runs from which the distribution over permutations is that of normal theory
@@ -39,6 +51,7 @@ MOST_CURVED = 3  # degree: a best value in the middle, and a cliff on one side o
 LEAST_ORDERED = 3  # values that have an order
 LEAST_IN_LEVEL = 2  # runs of a category, fewer are put together
 NEGLIGIBLE = 1e-9
+ANY_SHARE = 0.05  # of the differences between runs that is a share at all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +95,11 @@ class Effect:
     def better(self) -> bool:
         """Whether more of it is better for sure."""
         return self.slope_high < 0
+
+    @property
+    def certainty(self) -> float:
+        """How often resampled runs show it: by its sign, or where its best is in the middle, by having a share."""
+        return max(self.sure_sign, self.sure_of_share(ANY_SHARE))
 
     def sure_of_share(self, least: float) -> float:
         """How often resampled runs give it at least this share."""
@@ -230,7 +248,9 @@ def _effect(total: Floats, shapes: Sequence[tuple[Factor, Floats]], found: Seque
     nothing = np.zeros((len(total), 0))
     first = np.hstack([nothing, *(each.columns for each in found[:rank])])
     others = np.hstack([nothing, *(each.columns for each in found if each is not found[rank])])
-    values = np.where(factor.codes == MISSING, np.nan, factor.values)
+    there = factor.codes != MISSING
+    values = np.full(len(total), np.nan)
+    values[there] = ranks(factor.values[there])
     random = np.random.default_rng(0)
     draws = [random.integers(0, len(total), min(len(total), MANY)) for _ in range(RESAMPLES)]
     resampled = np.array([_share(total[draw], first[draw], columns[draw]) for draw in draws])
@@ -274,13 +294,13 @@ def _told(total: Floats, columns: Floats) -> float:
 
 
 def _slope(total: Floats, values: Floats, others: Floats) -> float:
-    """The rank correlation of values and a quantity, of both what is beyond the other columns."""
+    """The correlation of ranks and the ranks of a quantity, of both what is beyond the other columns."""
     there = np.isfinite(values)
     if there.sum() < LEAST_ORDERED:
         return float("nan")
     basis = _orthonormal(others[there] - others[there].mean(axis=0))
     sides: list[Floats] = []
-    for side in (ranks(values[there]), ranks(total[there])):
+    for side in (values[there], total[there]):
         centred = side - side.mean()
         rest = centred - basis @ (basis.T @ centred)
         size = float(np.sqrt(rest @ rest))

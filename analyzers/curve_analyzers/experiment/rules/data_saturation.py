@@ -20,6 +20,7 @@ from curve_analyzers.model import Floats
 from curve_analyzers.wording import count, percent
 
 SIZE = (Meaning.DATA_SIZE,)
+LEAST_TOLD = 0.01  # more time than this is told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ class DataSaturation(ExperimentAnalyzer):
         gain = f"{law.gain:.2g} ({max(law.gain_low, 0.0):.2g} to {law.gain_high:.2g})"
         time, told_time = _time_of_doubling(experiment, factor), ""
         if time is not None:
-            told_time = f" Twice the data took {percent(time)} more time."
+            told_time = f" Twice the data took {percent(time) if time >= LEAST_TOLD else 'no'} more time."
         sure = float(np.clip(1.0 - 0.5 * law.gain_high / limit, 0.5, 0.97)) if limit > 0 else 0.5
         others = moved_with(factor.others)
         return self.finding(

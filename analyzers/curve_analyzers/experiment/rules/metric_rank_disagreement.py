@@ -10,12 +10,15 @@ import numpy as np
 from curve_analyzers.experiment.analyzer import CannotTell, ExperimentAnalyzer, threshold
 from curve_analyzers.experiment.comparison import Experiment
 from curve_analyzers.experiment.examples import SweepExample, outcome, sweep
+from curve_analyzers.experiment.factors import Factor
 from curve_analyzers.experiment.findings import ExperimentFinding
-from curve_analyzers.experiment.statistics import ALPHA, SHARES, ranks, widest_by_chance
+from curve_analyzers.experiment.statistics import ALPHA, SHARES, median_by_level, ranks, widest_by_chance
 from curve_analyzers.findings import Severity
 from curve_analyzers.model import Floats, Ints
 
 RESAMPLES = 500
+BRIEF = 40  # characters that the MLflow UI shows of a tag
+FEW_LEVELS = 1 / 3  # of the runs, up to which as many values of a param have runs enough each
 MOST_RUNS = 1000  # whose pairs are counted
 INTERVAL = (2.5, 97.5)
 
@@ -103,26 +106,31 @@ class MetricRankDisagreement(ExperimentAnalyzer):
         chosen, best = int(cost.argmin()), int(kpi.argmin())
         loss = float(kpi[chosen] - kpi[best])
         noise, freedom = _noise(experiment, kpi)
-        alpha = ALPHA * SHARES["kpi"] / 2
-        limit = noise * widest_by_chance(len(keep), freedom, alpha)
-        if loss > limit and noise > 0:
-            yield self._finding(experiment, keep[[chosen, best]], (agreement, low, high), loss, limit)
+        by_chance = noise * widest_by_chance(len(keep), freedom, ALPHA * SHARES["choice"])
+        parting = _parting(experiment)
+        if loss > 0 and (parting or loss > by_chance > 0):
+            yield self._finding(experiment, keep[[chosen, best]], (agreement, low, high), loss, by_chance, parting)
 
     def _finding(
-        self, experiment: Experiment, places: Ints, agreement: tuple[float, float, float], loss: float, limit: float
+        self,
+        experiment: Experiment,
+        places: Ints,
+        agreement: tuple[float, float, float],
+        loss: float,
+        by_chance: float,
+        parting: Factor | None,
     ) -> ExperimentFinding:
         chosen, best = (experiment.runs[place] for place in places)
         sign = -1.0 if experiment.kpi_is_higher else 1.0
         at_chosen, at_best = (sign * float(experiment.kpi_cost[place]) for place in places)
         tau, low, high = agreement
-        effects = [effect.factor for effect in experiment.effects("kpi")]
-        by = f" {experiment.kpi} goes with {', '.join(factor.name for factor in effects)}." if effects else ""
+        by = f" {parting.name} moves the two apart." if parting else ""
         return self.finding(
             Severity.WARNING,
-            min(0.5 + 0.5 * (1 - limit / loss), 0.97),
+            0.95 if parting else min(0.5 + 0.5 * (1 - by_chance / loss), 0.95),
             (chosen.run_id, best.run_id),
-            tuple(param for factor in effects for param in factor.params),
-            f"{experiment.kpi} {at_chosen:.3g}, not {at_best:.3g}"[:40],
+            parting.params if parting else (),
+            f"{experiment.kpi} {at_chosen:.3g}, not {at_best:.3g}"[-BRIEF:],
             f"The runs rank differently by {experiment.judged} and by {experiment.kpi} (rank correlation {tau:.2f}, "
             f"{low:.2f} to {high:.2f}): the best by {experiment.judged} ({chosen.name or chosen.run_id}) has "
             f"{at_chosen:.4g}, where {best.name or best.run_id} has {at_best:.4g}.{by}",
@@ -132,7 +140,7 @@ class MetricRankDisagreement(ExperimentAnalyzer):
                 "rank_correlation_high": high,
                 "kpi_of_chosen": at_chosen,
                 "kpi_of_best": at_best,
-                "by_chance": limit,
+                "by_chance": by_chance,
                 "best_run_by_kpi": best.run_id,
                 "runs": len(experiment),
             },
@@ -142,6 +150,25 @@ class MetricRankDisagreement(ExperimentAnalyzer):
                 f"Stop early on {experiment.kpi}, not on {experiment.judged}.",
             ),
         )
+
+
+def _parting(experiment: Experiment) -> Factor | None:
+    """A param that the KPI goes with for sure, and whose best value by the judged quantity is a poor one by the KPI."""
+    level = {effect.factor.name: effect for effect in experiment.effects("level")}
+    for effect in experiment.effects("kpi"):
+        factor = effect.factor
+        other = level.get(factor.name)
+        if other and ((effect.better and other.worse) or (effect.worse and other.better)):
+            return factor
+        there = np.flatnonzero(~np.isnan(experiment.kpi_cost))
+        if len(factor.levels) > len(there) * FEW_LEVELS:
+            continue
+        costs = median_by_level(ranks(experiment.cost)[there], factor.codes, len(factor.levels))
+        kpis = median_by_level(ranks(experiment.kpi_cost[there]), factor.codes, len(factor.levels))
+        lost = kpis[int(np.nanargmin(costs))] - np.nanmin(kpis)
+        if lost > (np.nanmax(kpis) - np.nanmin(kpis)) / 2:
+            return factor
+    return None
 
 
 def _agreement(cost: Floats, kpi: Floats) -> tuple[float, float, float]:

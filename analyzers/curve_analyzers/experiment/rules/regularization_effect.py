@@ -110,7 +110,7 @@ class RegularizationEffect(ExperimentAnalyzer):
             len(costs) - 1: " It is the most that was tried: go on.",
         }
         brief = f"best at {factor.levels[best]}" if level else f"gap {'narrower' if gap and gap.better else 'changed'}"
-        sure = max(each.sure_sign for each in (level, gap) if each)
+        sure = max(each.certainty for each in (level, gap) if each)
         return self.finding(
             Severity.INFO,
             min(sure, self.tangled) if others else sure,
