@@ -22,6 +22,8 @@ __all__ = [
     "meaning_named",
     "meaning_of",
     "number",
+    "optimizer",
+    "small_model",
     "steps_per_epoch",
     "validation_size",
     "weight_decay",
@@ -119,6 +121,14 @@ SIZES = re.compile(rf"[\[(] *(?:{NUMBER} *, *)*{NUMBER} *,? *[\])]")
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 UNITS = {"%": 1e-2, "k": 1e3, "m": 1e6, "b": 1e9}
+OPTIMIZER = ("optimizer", "optim", "optimizer_name", "optimizer_type", "opt", "solver")
+# What makes a model small, and up to which value: trees that are stumps, layers of a few units, no hidden layer.
+SMALL: Mapping[tuple[str, ...], tuple[int, int]] = {
+    ("num_leaves", "max_leaves", "n_leaves", "max_leaf_nodes"): (2, 3),
+    ("max_depth", "tree_depth"): (1, 1),
+    ("hidden_size", "hidden_dim", "hidden_units", "n_hidden", "num_hidden", "width", "units", "d_model"): (1, 4),
+    ("num_layers", "n_layers", "depth", "hidden_layers", "num_hidden_layers", "n_hidden_layers"): (0, 0),
+}
 
 
 def learning_rate(run: RunCurves) -> float | None:
@@ -136,6 +146,25 @@ def dropout(run: RunCurves) -> float | None:
 def weight_decay(run: RunCurves) -> float | None:
     """The weight decay, or the L2 penalty, where it was logged."""
     return _first(run.params, Meaning.WEIGHT_DECAY)
+
+
+def optimizer(run: RunCurves) -> str | None:
+    """The name of the optimizer, where it was logged."""
+    by_name = {_own_name(key): text for key, text in sorted(run.params.items())}
+    nested = (
+        text for key, text in sorted(run.params.items()) if _snake(key).endswith(("optimizer.name", "optimizer/name"))
+    )
+    return next((by_name[name] for name in OPTIMIZER if name in by_name), next(nested, None))
+
+
+def small_model(run: RunCurves) -> str:
+    """What was logged that makes a model small, as `num_leaves 2`; empty where nothing was."""
+    for key, text in sorted(run.params.items()):
+        value = number(text)
+        for names, (least, most) in SMALL.items():
+            if _own_name(key) in names and value is not None and least <= value <= most:
+                return f"{_own_name(key)} {text}"
+    return ""
 
 
 def class_count(run: RunCurves) -> int | None:
@@ -245,7 +274,7 @@ def _first(params: Mapping[str, str], meaning: Meaning) -> float | None:
 @lru_cache(maxsize=4096)
 def _reading(name: str) -> tuple[int, Meaning] | None:
     """How usual a name is for its meaning (0: the most usual), and the meaning."""
-    word = _snake(re.split(r"[./:]|__", name)[-1])
+    word = _own_name(name)
     for meaning, names in NAMES.items():
         if word in names:
             return names.index(word), meaning
@@ -256,6 +285,11 @@ def _reading(name: str) -> tuple[int, Meaning] | None:
             if "_" in known and rest != word and ANOTHER_VALUE.isdisjoint(rest.split("_")):
                 longest = max(longest or (0, 0, meaning), (len(known), len(names) + rank, meaning))
     return longest[1:] if longest else None
+
+
+def _own_name(name: str) -> str:
+    """A param's name without the sections in front of it, in snake case: `lr` of `optimizer.lr`."""
+    return _snake(re.split(r"[./:]|__", name)[-1])
 
 
 def _snake(name: str) -> str:
