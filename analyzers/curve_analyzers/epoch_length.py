@@ -14,6 +14,8 @@ from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves, Split
 __all__ = ["Repetition", "epoch_lengths", "fold"]
 
 PARTS = 16  # of an epoch, at most
+FINEST = 64  # the same for neighbours to be compared
+NUDGE = 1e-6  # of a part: a place that rounding put just before its beginning
 LEFT_OUT = 0.25  # of the run at its start, through which the loss falls whatever the order of the data
 WHOLE = 0.9  # of the usual points of an epoch that one must have to count
 ROUNDING = 1e-12  # of a value; what scatters less stands still
@@ -62,6 +64,8 @@ class Repetition:
         explained: The share of the scatter around the epochs' means that the part of the epoch explains, 0..1.
         variance_ratio: The variance between the parts over that of the same part in different epochs; 1 for noise.
         swing: From the lowest to the highest part, in the unit of the curve.
+        smoothness: The correlation of each step's mean over the epochs with that of the next, -1..1; about 0 where
+            only the order is the same each time, near 1 where neighbours are alike.
     """
 
     steps: float
@@ -70,6 +74,7 @@ class Repetition:
     explained: float
     variance_ratio: float
     swing: float
+    smoothness: float
 
 
 def fold(cost: Curve, steps: float, source: str, least: int) -> Repetition | None:
@@ -86,7 +91,9 @@ def fold(cost: Curve, steps: float, source: str, least: int) -> Repetition | Non
     Returns:
         None where the curve has too few points an epoch, or fewer than two whole epochs.
     """
-    if not steps > 0 or len(cost) * steps < least * (float(cost.steps[-1]) - float(cost.steps[0])):
+    span = float(cost.steps[-1]) - float(cost.steps[0])
+    points = (len(cost) - 1) * steps / span if span > 0 and steps > 0 else 0.0
+    if points < least:
         return None
     passed = (cost.steps - cost.steps[0]) / steps
     keep = passed >= np.ceil(LEFT_OUT * passed[-1])
@@ -95,31 +102,39 @@ def fold(cost: Curve, steps: float, source: str, least: int) -> Repetition | Non
         return None
     epoch -= epoch[0]
     sizes = np.bincount(epoch)
-    parts = int(min(PARTS, np.median(sizes) // 2))
+    even = abs(points - round(points)) * len(sizes) < 1  # each part then has its point in every epoch
+    parts = int(min(PARTS, round(points) if even else points // 2))
     whole = sizes >= WHOLE * np.median(sizes)
-    if whole.sum() < 2 or parts < least // 2:  # noqa: PLR2004 - one epoch repeats nothing
+    if whole.sum() < 2 or parts < 2:  # noqa: PLR2004 - one epoch repeats nothing
         return None
-    part = np.minimum((passed[keep] % 1.0 * parts).astype(np.int64), parts - 1)
+    place = passed[keep] % 1.0
     levels = np.bincount(epoch, values) / np.maximum(sizes, 1)
     rest = values - levels[epoch]
-    means = _cells(epoch, part, rest, (len(sizes), parts))[whole]
+    means = _cells(epoch, place, rest, (len(sizes), parts))[whole]
     middle = (np.arange(parts) + 0.5) / parts - 0.5
     slope = float(means.mean(axis=0) @ middle / (middle @ middle))
     fall = -float(np.median(np.diff(levels[whole])))
     slope = slope if -LEARNED * fall <= slope < 0 else 0.0
-    means, rest = means - slope * middle, rest - slope * (passed[keep] % 1.0 - 0.5)
-    profile = means.mean(axis=0)
+    means, rest = means - slope * middle, rest - slope * (place - 0.5)
     scatter = float((rest**2).mean())
-    noise = float(((means - profile) ** 2).sum()) / (len(means) - 1)
     if not scatter > (ROUNDING * float(np.abs(values).max())) ** 2:
         return None
-    between = float((profile**2).sum())
-    ratio = len(means) * between / noise if noise > 0 else float("inf")
-    return Repetition(steps, source, len(means), between / parts / scatter, ratio, float(np.ptp(profile)))
+    profile = means.mean(axis=0)
+    noise, between = float(((means - profile) ** 2).sum()) / (len(means) - 1), float((profile**2).sum())
+    fine = _cells(epoch, place, rest, (len(sizes), int(min(FINEST, round(points)))))[whole].mean(axis=0)
+    return Repetition(
+        steps=steps,
+        source=source,
+        epochs=len(means),
+        explained=between / parts / scatter,
+        variance_ratio=len(means) * between / noise if noise > 0 else float("inf"),
+        swing=float(np.ptp(profile)),
+        smoothness=float(fine @ np.roll(fine, 1) / (fine @ fine)) if fine.any() else 0.0,
+    )
 
 
-def _cells(epoch: Ints, part: Ints, values: Floats, shape: tuple[int, int]) -> Floats:
-    """The mean of each part of each epoch; 0 where it has no point."""
-    cell = epoch * shape[1] + part
+def _cells(epoch: Ints, place: Floats, values: Floats, shape: tuple[int, int]) -> Floats:
+    """The mean of each part of each epoch, from the place of each point in its epoch, 0..1; 0 where it has no point."""
+    cell = epoch * shape[1] + np.minimum((place * shape[1] + NUDGE).astype(np.int64), shape[1] - 1)
     counts = np.bincount(cell, minlength=shape[0] * shape[1])
     return (np.bincount(cell, values, minlength=len(counts)) / np.maximum(counts, 1)).reshape(shape)

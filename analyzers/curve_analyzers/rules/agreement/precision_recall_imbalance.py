@@ -50,9 +50,10 @@ class PrecisionRecallImbalance(Analyzer):
     needs = (PRECISION_AND_RECALL,)
     least = 2
     vouches = False
+    explains = ("class_imbalance", "poor_initial_loss", "loss_metric_disagreement", "leakage_suspected")
 
     apart: float = threshold(0.25, "distance of precision and recall at the end of the run", gt=0, lt=1)
-    ratio: float = threshold(0.6, "the lower as a share of the higher, above which they are within a band", gt=0, lt=1)
+    ratio: float = threshold(0.75, "the lower as a share of the higher, above which they are within a band", gt=0, lt=1)
     end: float = threshold(0.2, "share of the run at its end whose level counts", gt=0, le=1)
 
     fires = (

@@ -13,6 +13,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import dropout
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure
+from curve_analyzers.quantities import Kind
 from curve_analyzers.roles import parse
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
@@ -46,12 +47,13 @@ class LeakageSuspected(Analyzer):
     needs = (VALIDATION,)
     least = 3
     vouches = False
-    explains = ("generalization_gap", "over_regularized", "underfitting", "converged")
+    explains = ("generalization_gap", "over_regularized", "overfitting", "not_converged", "wasted_compute")
 
     below: float = threshold(
         0.25, "how far the test is below the validation, as a share of the validation's gain", gt=0
     )
     better: float = threshold(3.0, "what training misses at the end over what validation misses, as a factor", gt=1)
+    apart: float = threshold(0.1, "least distance of the two as shares, which few held-out examples may explain", ge=0)
     regularized: float = threshold(
         3.0, "the same factor again, where training is regularized by a logged dropout", ge=1
     )
@@ -93,7 +95,7 @@ class LeakageSuspected(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the test beside the validation, then the validation beside the training."""
-        validated = [role for role in run.roles if role.split is Split.VAL and role.measures.judged]
+        validated = [role for role in run.roles if role.split is Split.VAL and role.measures.judged and not role.part]
         told = [finding for role in validated for finding in (self._test(run, role), self._train(run, role)) if finding]
         if told:
             yield max(told, key=lambda finding: finding.confidence)
@@ -121,12 +123,14 @@ class LeakageSuspected(Analyzer):
 
     def _train(self, run: RunCurves, role: Role) -> Finding | None:
         other = replace(role, split=Split.TRAIN)
-        if other not in run or min(len(run[role]), len(run[other])) < self.least:
+        told = role.measures.kind in {Kind.LOSS, Kind.ERROR} or role.quantity == "accuracy"
+        if not told or other not in run or min(len(run[role]), len(run[other])) < self.least:
             return None
         train, val = measure(run, other), measure(run, role)
         misses, left = train.end - _lag(train, len(val.curve)) - train.perfect, val.end - val.perfect
         factor = self.better * (self.regularized if dropout(run) else 1.0)
-        if not (train.fell and misses > 0 and misses >= factor * left and train.beyond_noise(misses - left)):
+        apart = self.apart if train.quantity.bounded else 0.0
+        if not (train.fell and misses - left > apart and misses >= factor * left and train.beyond_noise(misses - left)):
             return None
         times = misses / left if left > 0 else float("inf")
         end, val_end = train.shown(train.end), val.shown(val.end)

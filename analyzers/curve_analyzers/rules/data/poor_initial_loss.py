@@ -11,9 +11,14 @@ from curve_analyzers.alignment import same_unit
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, Shape, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.model import Curve, Role, RunCurves, Split
+from curve_analyzers.hyperparameters import class_count
+from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves, Split
 from curve_analyzers.signal import certainty
 
+LEAST_SCORES = 4
+OFTEN = 2.0  # times as many points as the score has: a loss of each step beside a score of each epoch
+COUNTED = 0.03  # share of mistakes below which their number is chance
+BETTER = 2.0  # times the least squared error that the first must be
 FULL = 1.5  # a share does not exceed 1; what exceeds this is a percentage
 
 
@@ -23,12 +28,13 @@ def thrown_off(guessing: float, times: float, rate: float = 80.0) -> Shape:
 
 
 def pairs(run: RunCurves) -> list[tuple[Role, Role]]:
-    """A loss, and a score on the same data that tells what guessing is worth; training first."""
+    """A loss, and beside it a score that tells what guessing is worth: on the same data, else on held-out data."""
     found = []
-    for split in (Split.TRAIN, Split.VAL, Split.TEST):
-        losses = [role for role in (Role(split, "loss"), Role(split, "mse")) if role in run]
-        scores = [role for role in (Role(split, "accuracy"), Role(split, "r2")) if role in run]
-        found += [(losses[0], score) for score in scores if losses and same_unit([run[losses[0]], run[score]])]
+    for loss in (Role(split, name) for split in (Split.TRAIN, Split.VAL) for name in ("loss", "mse")):
+        scores = [Role(split, name) for name in ("accuracy", "r2") for split in (loss.split, Split.VAL, Split.TEST)]
+        beside = next((score for score in scores if score in run), None)
+        if beside and loss in run and same_unit([run[loss], run[beside]]):
+            found.append((loss, beside))
     return found
 
 
@@ -46,9 +52,8 @@ class Start:
         loss: The loss.
         score: The score beside it.
         first: The first loss.
-        guessing: The lowest loss that came with mistakes about as frequent, early on.
-        since: The step at which it had come down there.
-        times: The first over that.
+        guessing: What a model costs that makes mistakes as often and is not sure of them, as the run shows later.
+        since: The step at which it showed.
     """
 
     loss: Curve
@@ -56,7 +61,11 @@ class Start:
     first: float
     guessing: float
     since: int
-    times: float
+
+    @property
+    def times(self) -> float:
+        """The first loss over that of guessing."""
+        return self.first / self.guessing if self.guessing > 0 else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +94,12 @@ class PoorInitialLoss(Analyzer):
     needs = (LOSS_AND_YARDSTICK,)
     vouches = False
 
-    times: float = threshold(5.0, "first loss over the lowest that came with mistakes as frequent, as a factor", gt=1)
+    times: float = threshold(3.0, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
     early: float = threshold(0.3, "share of the run within which that is looked for", gt=0, le=1)
-    mistakes: float = threshold(0.5, "mistakes over those at first down to which they are as frequent", gt=0, le=1)
-    few: float = threshold(0.05, "share of mistakes at first below which the model is no beginner", ge=0, lt=1)
+    few: float = threshold(0.1, "share of mistakes at first below which the model is no beginner", ge=0, lt=1)
+    learned: float = threshold(
+        0.7, "least share of mistakes over that at first, above which the score tells nothing", gt=0
+    )
     worse: float = threshold(5.0, "first squared error over the target's variance, as R2 tells it", gt=1)
 
     fires = (
@@ -119,45 +130,35 @@ class PoorInitialLoss(Analyzer):
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the start of each loss that has a yardstick; the first that began far above it speaks."""
         for loss, score in pairs(run):
-            if min(len(run[loss]), len(run[score])) < self.least:
+            if len(run[loss]) < self.least or len(run[score]) < LEAST_SCORES:
                 continue
-            start = (
-                self._by_variance(run[loss], run[score])
-                if score.quantity == "r2"
-                else self._start(run[loss], run[score])
-            )
-            if start and start.times >= (self.worse if score.quantity == "r2" else self.times):
-                yield self._finding(start, variance=score.quantity == "r2")
+            variance = score.quantity == "r2"
+            start = _by_variance(run[loss], run[score]) if variance else self._by_mistakes(run, loss, score)
+            if start and start.times >= (self.worse if variance else self.times):
+                yield self._finding(start, variance=variance)
                 return
 
-    def _start(self, loss: Curve, accuracy: Curve) -> Start | None:
-        """The first loss beside the lowest early one that came with mistakes as frequent."""
-        full = 100.0 if accuracy.values.max() > FULL else 1.0
-        wrong = 1 - np.interp(loss.steps, accuracy.steps, accuracy.values) / full
-        first, early = float(loss.values[0]), max(3, round(self.early * len(loss)))
-        alike = np.flatnonzero(wrong[:early] >= self.mistakes * wrong[0])
-        if wrong[0] < self.few or not len(alike):
-            return None
-        least = int(alike[loss.values[alike].argmin()])
-        guessing = float(loss.values[least])
-        return (
-            Start(loss, accuracy, first, guessing, int(loss.steps[least]), first / guessing) if guessing > 0 else None
-        )
+    def _by_mistakes(self, run: RunCurves, loss: Role, score: Role) -> Start | None:
+        """The first loss beside those of the first evaluations, each scaled to mistakes as frequent as at first.
 
-    def _by_variance(self, loss: Curve, r2: Curve) -> Start | None:
-        """The first squared error beside the target's variance, which is where R2 is zero."""
-        error, first = 1 - r2.values, float(loss.values[0])
-        least = int(error.argmin())
-        if error[0] <= 0:
+        A loss falls about as far as the mistakes do, as long as the model is no surer of them than it should be.
+        """
+        curve, accuracy = run[loss], run[score]
+        wrong = 1 - accuracy.values / (100.0 if accuracy.values.max() > FULL else 1.0)
+        steps = len(curve) > OFTEN * len(accuracy)
+        # Before the first evaluation of a loss of each step nobody counted the mistakes: those of guessing.
+        classes = class_count(run) or 2
+        first = max(float(wrong[0]), 1 - 1 / classes) if steps or score.split is not loss.split else float(wrong[0])
+        if first < self.few or wrong.min() > self.learned * first:
             return None
-        return (
-            Start(loss, r2, first, first / float(error[0]), int(r2.steps[least]), float(error[0]))
-            if error[least] < 1
-            else None
-        )
+        early = max(LEAST_SCORES, round(self.early * len(accuracy)))
+        levels = _levels(curve, accuracy.steps[:early], smooth=steps)
+        even = np.where(wrong[:early] > COUNTED, levels * first / np.maximum(wrong[:early], COUNTED), np.inf)
+        least = int(even.argmin())
+        return Start(curve, accuracy, float(curve.values[0]), float(even[least]), int(accuracy.steps[least]))
 
     def _finding(self, start: Start, *, variance: bool) -> Finding:
-        what = "the variance of the target" if variance else f"what as many mistakes cost at step {start.since}"
+        what = "the variance of the target" if variance else f"what as many mistakes are worth by step {start.since}"
         return self.finding(
             Severity.WARNING,
             min(certainty(np.log(start.times), np.log(self.worse if variance else self.times)), 0.95),
@@ -177,3 +178,21 @@ class PoorInitialLoss(Analyzer):
                 "Warm the learning rate up, so that the first steps cannot throw the model off.",
             ),
         )
+
+
+def _levels(loss: Curve, steps: Ints, *, smooth: bool) -> Floats:
+    """(n,) the loss at each step, of the second half of the way there from the one before where it is to be smooth."""
+    if not smooth:
+        return np.interp(steps, loss.steps, loss.values)
+    ends = np.maximum(np.searchsorted(loss.steps, steps, side="right"), 1)
+    starts = np.minimum((np.r_[0, ends[:-1]] + ends) // 2, ends - 1)
+    return np.array([np.median(loss.values[start:end]) for start, end in zip(starts, ends, strict=True)])
+
+
+def _by_variance(loss: Curve, r2: Curve) -> Start | None:
+    """The first squared error beside the target's variance, which is where R2 is zero."""
+    error, first = 1 - r2.values, float(loss.values[0])
+    least = int(error.argmin())
+    # A score that stays as poor is no yardstick but a fault of its own.
+    shown = error[least] > 0 and error[0] > BETTER * error[least]
+    return Start(loss, r2, first, first / float(error[0]), int(r2.steps[least])) if shown else None

@@ -15,6 +15,9 @@ from curve_analyzers.model import Curve, RunCurves
 from curve_analyzers.signal import certainty, periodicity, running_median
 from curve_analyzers.wording import percent
 
+WHOLE_PART = 1.5  # of an epoch, the longest period that is part of it
+NEAR = 0.02  # of a whole number
+WITHIN = "the loss itself, and a whole part of an epoch"
 FEW = 6.0  # epochs; with so few, twice the variance is asked for, as one wave may fit them all
 
 
@@ -55,10 +58,14 @@ class UnshuffledData(Analyzer):
     explains = ("oscillation", "loss_spikes", "not_converged", "slow_learning", "plateau", "underfitting")
 
     epochs: float = threshold(3, "epochs that must be seen to tell a repetition", ge=2)
-    points: float = threshold(8, "points an epoch must have", ge=4)
+    points: float = threshold(4, "points an epoch, or its repeating part, must have", ge=2)
     explained: float = threshold(0.2, "share of the scatter that the part of the epoch explains", gt=0, lt=1)
     beyond: float = threshold(8.0, "variance between the parts of an epoch over what even noise shows", gt=1)
+    hurts: float = threshold(
+        0.4, "swing over the loss from which it is a warning; a mere order is told as information", gt=0
+    )
     chance: float = threshold(1e-9, "most that noise may be likely to show a period nothing was logged of", gt=0, le=1)
+    chance_within: float = threshold(1e-5, "the same for a period that is a whole part of an epoch", gt=0, le=1)
 
     fires = (
         Example("sorted by class", run(800, train_loss=decay(noise=0.05).plus(blocks(0.5, 10)), params={"epochs": 10})),
@@ -102,7 +109,8 @@ class UnshuffledData(Analyzer):
         """Fold the first training curve by each length an epoch may have; what repeats most clearly is told."""
         role = run.training[0]
         curve = run.cost(role)
-        lengths = list(epoch_lengths(run, curve)) or self._own_period(curve)
+        lengths = list(epoch_lengths(run, curve))
+        lengths += self._own_period(curve, [steps for steps, _ in lengths])
         folded = [fold(curve, steps, source, least=round(self.points)) for steps, source in lengths]
         found = [each for each in folded if each and self._repeats(each)]
         if found:
@@ -110,13 +118,16 @@ class UnshuffledData(Analyzer):
             if not _scheduled(run, clearest):
                 yield self._finding(curve, clearest)
 
-    def _own_period(self, curve: Curve) -> list[tuple[float, str]]:
-        """The period of the curve itself, where noise hardly shows one."""
+    def _own_period(self, curve: Curve, epochs: list[float]) -> list[tuple[float, str]]:
+        """The period of the curve itself that noise hardly has: a part of an epoch, or any where none is known."""
         half = curve.values[len(curve) // 4 :]
         rest = half - running_median(half, max(2 * (len(half) // 8) + 1, 5))
-        likely, period = periodicity(rest)
-        apart = (float(curve.steps[-1]) - float(curve.steps[0])) / (len(curve) - 1)
-        return [(period * apart, "the loss itself")] if likely < self.chance else []
+        likely, points = periodicity(rest)
+        period = points * (float(curve.steps[-1]) - float(curve.steps[0])) / (len(curve) - 1)
+        within = [epoch / period for epoch in epochs if epoch > WHOLE_PART * period]
+        if any(abs(part - round(part)) <= NEAR * part for part in within):
+            return [(period, WITHIN)] if likely < self.chance_within else []
+        return [(period, "the loss itself")] if likely < self.chance and not epochs else []
 
     def _repeats(self, folded: Repetition) -> bool:
         return (
@@ -127,8 +138,10 @@ class UnshuffledData(Analyzer):
 
     def _finding(self, curve: Curve, found: Repetition) -> Finding:
         since, last = int(curve.steps[0]), int(curve.steps[-1])
+        level = abs(float(np.median(curve.values)))
+        hurts = found.swing >= self.hurts * level or found.source == WITHIN
         return self.finding(
-            Severity.WARNING,
+            Severity.WARNING if hurts else Severity.INFO,
             min(certainty(found.explained, self.explained), 0.95),
             Span((curve.name,), since, last),
             f"repeats every {found.steps:.4g} steps",
@@ -139,6 +152,7 @@ class UnshuffledData(Analyzer):
                 "epoch_told_by": found.source,
                 "explained_share": found.explained,
                 "swing": found.swing,
+                "swing_share_of_level": found.swing / level if level else None,
                 "epochs": found.epochs,
             },
             (

@@ -14,9 +14,11 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.gradient_norms import decades, gradient_norms
 from curve_analyzers.hyperparameters import clip_norm
 from curve_analyzers.model import Curve, Floats, RunCurves
+from curve_analyzers.progress import measure_all
+from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import bins, certainty, noise, spread
-from curve_analyzers.wording import count
+from curve_analyzers.wording import count, percent
 
 BINS = 50
 NOISES = 6.0  # standard deviations of the loss's noise above which it jumped
@@ -46,7 +48,7 @@ class Explosion:
 
 @dataclass(frozen=True, kw_only=True)
 class ExplodingGradients(Analyzer):
-    """The gradient norm grew by orders of magnitude, and the loss suffered.
+    """The gradient norm is, or became, larger by orders of magnitude than what the model can follow.
 
     ## Why it matters
     A step as long as such a gradient throws the model far from where it was. What follows, spikes, a loss that
@@ -66,12 +68,16 @@ class ExplodingGradients(Analyzer):
 
     needs = (Need.GRADIENT_NORM,)
     vouches = False
-    explains = ("divergence", "non_finite", "loss_spikes", "oscillation", "fit", "progress", "loss_metric_disagreement")
+    explains = ("non_finite", "loss_spikes", "oscillation", "fit", "progress", "data", "loss_metric_disagreement")
 
     lasting: float = threshold(1.0, "growth of the norm that stays, in powers of ten", gt=0)
     peak: float = threshold(1.5, "height of single points over the usual norm, in powers of ten", gt=0)
     spreads: float = threshold(5.0, "the same in standard deviations of the norm's own scatter", gt=0)
     enormous: float = threshold(4.0, "growth from which no harm to the loss is asked for, in powers of ten", gt=0)
+    high: float = threshold(1.0, "early norm over the loss where next to nothing is learned, in powers of ten", gt=0)
+    learned: float = threshold(
+        0.3, "share of the way to the best value from which the model follows all the same", gt=0
+    )
     harm: float = threshold(0.2, "rise of the loss from there on as a share of its fall, or of its start", gt=0)
 
     fires = (
@@ -104,8 +110,10 @@ class ExplodingGradients(Analyzer):
             ),
         ),
         Example("twelve points", run(12, train_loss=step(0.5, 8.0, 0.7), gradient_norm=growth(1.0, 1e4, 0.5))),
+        Example("far above the loss from the start", run(train_loss=line(1.46, 1.37), gradient_norm=decay(300, 70))),
     )
     quiet = (
+        Example("large, and the model learns", run(train_loss=decay(), gradient_norm=decay(80.0, 20.0))),
         Example("ordinary decay", run(train_loss=decay(), gradient_norm=decay(5.0, 0.5))),
         Example("warm-up: high at first", run(train_loss=decay(), gradient_norm=decay(300.0, 1.0, 30))),
         Example("it grows slowly while the loss falls", run(train_loss=decay(), gradient_norm=line(0.5, 5.0))),
@@ -128,6 +136,34 @@ class ExplodingGradients(Analyzer):
         harmed = [each for each in grown if each.grown >= self.enormous or self._harms(run, each)]
         if harmed:
             yield self._finding(run, max(harmed, key=lambda each: each.grown))
+        elif whole := norms.whole:
+            yield from self._from_the_start(run, whole)
+
+    def _from_the_start(self, run: RunCurves, norm: Curve) -> Iterator[Finding]:
+        """Whether the norm is far above the loss from the first steps on, and the model cannot follow it."""
+        losses = [loss for loss in measure_all(run, run.training, self.least) if loss.quantity.kind is Kind.LOSS]
+        early = float(np.median(norm.values[: max(1, len(norm) // 5)]))
+        if not losses or losses[0].worth >= self.learned or losses[0].start == 0 or len(norm) < self.least:
+            return
+        over = float(decades(np.array([early / abs(losses[0].start)]))[0])
+        if over < self.high:
+            return
+        first, name = int(norm.steps[0]), losses[0].name
+        yield self.finding(
+            Severity.WARNING,
+            min(certainty(over, self.high), 0.85),
+            Span((norm.name, name), first, int(norm.steps[-1])),
+            f"{early:.2g} from the start",
+            f"{norm.name} is about {early:.3g} from the first steps on, {10**over:.2g} times the loss, and {name} came "
+            f"only {percent(losses[0].worth)} of its way: the steps overshoot whatever they aim at.",
+            {"early_norm": early, "over_loss": 10**over, "share_of_way": losses[0].worth},
+            (
+                "Initialize with smaller weights (orthogonal ones in recurrent layers, He or Glorot elsewhere).",
+                f"Clip the gradient norm at 1, or at a tenth of its usual size: {early / 10:.2g}.",
+                lower_rate(run),
+                "Use gated cells (LSTM, GRU), normalization or residual connections.",
+            ),
+        )
 
     def _explosions(self, curve: Curve) -> Iterator[Explosion]:
         sizes = decades(curve.values)

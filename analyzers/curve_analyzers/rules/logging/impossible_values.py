@@ -13,13 +13,18 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import class_count
 from curve_analyzers.model import Curve, Floats, Role, RunCurves
 from curve_analyzers.quantities import Direction, Kind
+from curve_analyzers.roles import parse
 from curve_analyzers.wording import count
 
 # Scores that reach below 0: how far down they go. Among the errors only the log of one does.
 LOWEST = {"mcc": -1.0, "kappa": -1.0, "r2": -np.inf}
 # Scores that are small for long where the task is hard, in per cent too.
 TINY = {"map", "average_precision", "iou", "bleu", "rouge", "wer"}
+LEAST = 2  # points of a curve
 SHARE, PERCENTAGE = 1.0, 100.0
+
+
+ANY_CURVE = Need("no curve was logged", lambda run: [curve.finite() for curve in run.curves.values()])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +47,7 @@ class ImpossibleValues(Analyzer):
     The definitions: shares lie in 0..1 (or 0..100), distances and norms are not negative.
     """
 
-    needs = (Need.ANY,)
+    needs = (ANY_CURVE,)
     least = 1
     vouches = False
 
@@ -56,6 +61,7 @@ class ImpossibleValues(Analyzer):
         Example("an accuracy of 1.7", run(train_loss=decay(), val_accuracy=decay(0.1, 1.7))),
         Example("a single value", run(val_f1=decay(0.1, 0.8).bumped({0.5: 0.9}))),
         Example("a percentage of 107", run(val_accuracy=decay(10, 107, noise=0.3))),
+        Example("a count of hits", run(train_loss=decay(), val_accuracy=decay(80, 940, noise=2.0))),
         Example("a negative error", run(val_rmse=line(2.0, -0.5))),
         Example("a negative share", run(val_recall=decay(-0.3, 0.8))),
         Example("a negative learning rate", run(train_loss=decay(), learning_rate=line(0.1, -0.02, 0.0))),
@@ -74,6 +80,8 @@ class ImpossibleValues(Analyzer):
         shares = not self._percentages(run)
         ranges = {role: self._range(role, run[role].values, shares=shares) for role in run.roles if len(run[role])}
         told = [finding for role, limits in ranges.items() if (finding := self._judge(run[role], *limits))]
+        # A score that is mostly above 100 was given no role for it.
+        told += [finding for curve in _unplayed(run) if (finding := self._judge(curve, 0.0, PERCENTAGE, "percentage"))]
         if told:
             yield max(told, key=lambda finding: (finding.confidence, finding.evidence["points"]))
 
@@ -117,3 +125,13 @@ class ImpossibleValues(Analyzer):
         if sizes or quantity.name == "learning_rate":
             return 0.0, float("inf"), quantity.name.replace("_", " ")
         return -float("inf"), float("inf"), quantity.name
+
+
+def _unplayed(run: RunCurves) -> Iterator[Curve]:
+    """The curves under a bounded score's name that play no role, as their values are none a score can have."""
+    played = set(run.roles.values())
+    for name, curve in run.curves.items():
+        if name not in played and len(curve.finite()) >= LEAST and (parsed := parse(name)):
+            quantity = parsed.role.measures
+            if quantity.bounded and quantity.kind is Kind.SCORE and parsed.role not in run.roles:
+                yield curve.finite()

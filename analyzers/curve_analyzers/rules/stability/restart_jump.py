@@ -50,7 +50,16 @@ class RestartJump(Analyzer):
 
     needs = (Need.LEARNING,)
     vouches = False
-    explains = ("divergence", "loss_spikes", "oscillation", "learning_rate_jump", "exploding_gradients")
+    explains = (
+        "divergence",
+        "loss_spikes",
+        "oscillation",
+        "overfitting",
+        "not_converged",
+        "learning_rate_jump",
+        "exploding_gradients",
+        "stalled_training",
+    )
 
     pause: float = threshold(10.0, "time between two points over the usual, from which training may have stopped", gt=1)
     most: float = threshold(5, "pauses up to which they are taken for resumes; what is regular is an evaluation", ge=1)
@@ -93,7 +102,10 @@ class RestartJump(Analyzer):
         found: dict[int, str] = {}
         if curve.wall_times is not None and np.isfinite(curve.wall_times).all():
             apart = np.diff(curve.wall_times)
-            long = np.flatnonzero((apart > self.pause * np.median(apart)) & (np.median(apart) > 0)) + 1
+            # Clocks of whole seconds show most steps of a fast run at one moment: then the mean of the others counts.
+            others = np.sort(apart)[: -int(self.most)]
+            usual = max(float(np.median(apart)), float(others.mean()) if len(others) else 0.0)
+            long = np.flatnonzero((apart > self.pause * usual) & (usual > 0)) + 1
             if len(long) <= self.most:
                 found = {int(index): f"after a pause of {_time(float(apart[index - 1]))}" for index in long}
         for step in curve.restarts:
