@@ -114,13 +114,14 @@ class ValidationNoise(Analyzer):
         if counted and late * examples > self.gains * full:
             return
         brought = f", and the second half of the run brought {late * examples / full:.2g} of them" if counted else ""
+        share = percent(1 / examples)
         yield self.finding(
             Severity.WARNING,
             min(certainty(1 / examples, self.one), 0.95),
             Span((val.name,), int(val.curve.steps[0]), val.last_step),
             f"only {examples} held-out examples",
-            f"{val.name} is over {examples} examples: one of them moves an accuracy by {percent(1 / examples)}{brought}. "
-            "No  checkpoint can be told from its neighbours by that.",
+            f"{val.name} is over {examples} examples: one of them moves an accuracy by {share}{brought}. No checkpoint "
+            "can be told from its neighbours by that.",
             {"examples": examples, "one_example": 1 / examples, "late_gain": late, "noise": noise(val.curve.values)},
             self._remedies(),
         )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.examples import Example, decay, flat, line, run, sawtooth, valley
+from curve_analyzers.epoch_length import once_an_epoch, part_of_an_epoch
+from curve_analyzers.examples import Example, Shape, decay, flat, line, run, sawtooth, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, RunCurves
 from curve_analyzers.progress import measure
@@ -41,7 +42,7 @@ class Oscillation(Analyzer):
     explains = ("underfitting", "not_converged", "loss_spikes")
 
     swing: float = threshold(
-        0.15,
+        0.11,
         "from trough to peak in the second half, as a share of the fall, or of the level where it did not fall",
         gt=0,
     )
@@ -51,6 +52,10 @@ class Oscillation(Analyzer):
         300, "points up to which a curve is taken for one value an epoch, averaged over batches", ge=0
     )
     growing: float = threshold(2.0, "growth of the swings over the run that even noise does not show", gt=1)
+    both_ways: float = threshold(
+        0.2, "share of a swing that goes below the level; jumps up alone are spikes", gt=0, lt=0.5
+    )
+    dying: float = threshold(0.3, "swings at the end over those before, below which they have ended", ge=0)
 
     fires = (
         Example("a saw-tooth around a floor", run(train_loss=sawtooth(decay(floor=0.6), 0.3), params={"lr": 0.9})),
@@ -61,6 +66,15 @@ class Oscillation(Analyzer):
         Example("per step, with a period", run(2000, train_loss=sawtooth(decay(floor=0.6, noise=0.05), 0.3))),
     )
     quiet = (
+        Example("rewards of single episodes", run(200, reward=decay(0.0, 200.0, noise=30.0))),
+        Example(
+            "a short loss of each step",
+            run(200, train_loss=decay(noise=0.3), val_loss=decay(), sparse={"val_loss": 10}),
+        ),
+        Example(
+            "it ended as the rate fell",
+            run(train_loss=decay(floor=0.6).plus(Shape(lambda t: 0.4 * (t < 0.6) * np.sin(80 * t)))),  # noqa: PLR2004
+        ),
         Example("mini-batch noise of a per-step loss", run(2000, train_loss=decay(noise=0.3))),
         Example(
             "a small validation set: validation_noise",
@@ -75,18 +89,23 @@ class Oscillation(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the first training curve; a held-out curve swings for reasons of its own."""
-        progress = measure(run, run.learning[0])
+        role = run.learning[0]
+        progress = measure(run, role)
         swings = _swings(progress.curve.values)
         half = swings[len(swings) // 2 :]
-        size = float(np.subtract(*np.quantile(half, (0.9, 0.1))))
+        low, middle, high = (float(each) for each in np.quantile(half, (0.1, 0.5, 0.9)))
         of, scale = ("of the fall", progress.fall) if progress.fell else ("of its level", abs(progress.end))
+        size, grown = high - low, _growth(swings)
         if not (scale > 0 and size >= self.swing * scale and size >= self.visible * abs(progress.start)):
             return
+        if middle - low < self.both_ways * size or grown < self.dying:
+            return
         likely, period = periodicity(half)
-        grown = _growth(swings)
-        # Up to so many points each stands for an epoch, the mean over its batches; then noise explains no swing.
-        averaged = bool(run.training) and len(progress.curve) <= self.averaged
-        if averaged or likely < self.chance or grown > self.growing:
+        if part_of_an_epoch(run, progress.curve, period * _apart(progress.curve)):
+            likely = 1.0  # the order of the data, not the length of the steps: `unshuffled_data`
+        # The mean over the batches of an epoch: noise explains no swing. The episodes of a reward are few and differ.
+        averaged = role in run.training and role.quantity != "reward" and len(swings) <= self.averaged
+        if (averaged and once_an_epoch(run, progress.curve)) or likely < self.chance or grown > self.growing:
             share = size / scale
             yield self._finding(run, progress.curve, share, of, period if likely < self.chance else None, grown)
 
@@ -94,7 +113,7 @@ class Oscillation(Analyzer):
         self, run: RunCurves, curve: Curve, share: float, of: str, period: float | None, grown: float
     ) -> Finding:
         since = int(curve.steps[len(curve) // 2])
-        apart = (curve.steps[-1] - curve.steps[0]) / max(len(curve) - 1, 1)
+        apart = _apart(curve)
         every = f", with a period of about {period * apart:.3g} steps" if period else ""
         growing = f", and the swings grow ({percent(grown - 1)} over the run)" if grown > self.growing else ""
         return self.finding(
@@ -103,13 +122,18 @@ class Oscillation(Analyzer):
             Span((curve.name,), since, int(curve.steps[-1])),
             f"swings of {percent(share)} {of}",
             f"{curve.name} swings up and down by {percent(share)} {of}{every}{growing}.",
-            {"swing_share": share, "period_steps": period * float(apart) if period else None, "growth": grown},
+            {"swing_share": share, "period_steps": period * apart if period else None, "growth": grown},
             (
                 lower_rate(run),
                 "Let the rate decay over the run (cosine, or a step down when the loss stalls).",
                 "Use a larger batch, or average the weights of the last steps.",
             ),
         )
+
+
+def _apart(curve: Curve) -> float:
+    """The mean distance of the points, in steps."""
+    return (float(curve.steps[-1]) - float(curve.steps[0])) / max(len(curve) - 1, 1)
 
 
 def _swings(values: Floats) -> Floats:
