@@ -70,7 +70,7 @@ def apply(rule: Analyzer, run: RunCurves) -> tuple[Outcome, list[Finding]]:
         findings = sorted(said, key=lambda finding: (-finding.severity, -finding.confidence))
     except Exception as error:  # noqa: BLE001 - one rule's bug is not the run's
         return Outcome(rule.name, Status.CRASHED, f"{type(error).__name__}: {error}"), []
-    return Outcome(rule.name, Status.FOUND if findings else Status.CLEAR), findings
+    return Outcome(rule.name, Status.FOUND if findings else Status.CLEAR, thresholds=rule.thresholds), findings
 
 
 def _with_causes(found: Sequence[Finding], rules: Iterable[Analyzer]) -> list[Finding]:

@@ -111,6 +111,7 @@ class RawRun:
         tags: The user's tags, all as text.
         status: The store's word for the run's state, `FINISHED`; empty where it has none.
         notes: One line for each thing the reader had to leave out or repair.
+        experiment_id: The MLflow experiment it belongs to; empty where its reader does not tell.
     """
 
     source: str
@@ -121,6 +122,7 @@ class RawRun:
     tags: Mapping[str, str] = field(default_factory=dict)
     status: str = ""
     notes: Sequence[str] = ()
+    experiment_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,6 +188,7 @@ class RunCurves:
         tags: The user's tags.
         status: The store's word for the run's state.
         notes: What the reader had to leave out or repair.
+        experiment_id: The MLflow experiment it belongs to; empty where its reader does not tell.
     """
 
     source: str
@@ -197,6 +200,7 @@ class RunCurves:
     tags: Mapping[str, str] = field(default_factory=dict)
     status: str = ""
     notes: Sequence[str] = ()
+    experiment_id: str = ""
 
     def __contains__(self, role: Role) -> bool:
         return role in self.roles

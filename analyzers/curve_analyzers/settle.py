@@ -28,7 +28,16 @@ def prepare(raw: RawRun, role_map: Mapping[str, str] | None = None) -> RunCurves
     curves = {curve.name: settle(curve) for curve in raw.curves if len(curve.values)}
     roles = assign(curves, role_map or {})
     return RunCurves(
-        raw.source, raw.run_id, raw.name, curves, roles, dict(raw.params), dict(raw.tags), raw.status, tuple(raw.notes)
+        raw.source,
+        raw.run_id,
+        raw.name,
+        curves,
+        roles,
+        dict(raw.params),
+        dict(raw.tags),
+        raw.status,
+        tuple(raw.notes),
+        raw.experiment_id,
     )
 
 

@@ -17,11 +17,12 @@ from itertools import product
 
 import numpy as np
 
-from curve_analyzers.analyzer import HEADINGS, Analyzer
+from curve_analyzers.analyzer import Analyzer
 from curve_analyzers.engine import diagnose
 from curve_analyzers.examples import Example
 from curve_analyzers.findings import Outcome, Status
 from curve_analyzers.model import Floats, Ints, RawCurve, RawRun, RunCurves
+from curve_analyzers.rule import HEADINGS, Rule
 from curve_analyzers.settle import prepare
 
 __all__ = ["PROMISES", "nasty_runs"]
@@ -71,7 +72,7 @@ def never_raises(rule: Analyzer) -> None:
         _promise(outcome.status is not Status.CRASHED, f"{rule.name} crashed on {run.name}: {outcome.reason}")
 
 
-def survives_pickling(rule: Analyzer) -> None:
+def survives_pickling(rule: Rule) -> None:
     """A rule goes to another process and comes back equal."""
     _promise(pickle.loads(pickle.dumps(rule)) == rule, f"{rule.name} changes when pickled")  # noqa: S301 - our own bytes
 
@@ -84,7 +85,7 @@ def skips_what_it_cannot_judge(rule: Analyzer) -> None:
     )
 
 
-def is_documented(rule: Analyzer) -> None:
+def is_documented(rule: Rule) -> None:
     """A rule says what, why, what to try, when it is wrong, and where it comes from."""
     _promise(bool(rule.summary) and rule.summary.endswith("."), f"{rule.name} has no sentence as its summary")
     _promise(tuple(rule.sections) == HEADINGS, f"{rule.name} has the headings {tuple(rule.sections)}, not {HEADINGS}")
@@ -92,7 +93,7 @@ def is_documented(rule: Analyzer) -> None:
         _promise(bool(text), f"{rule.name} says nothing under {title!r}")
 
 
-def lives_in_the_file_of_its_name(rule: Analyzer) -> None:
+def lives_in_the_file_of_its_name(rule: Rule) -> None:
     """Someone who looks for a rule by its name finds it."""
     file = inspect.getfile(type(rule)).replace("\\", "/")
     _promise(file.endswith(f"/{rule.name}.py"), f"{rule.name} lives in {file}")

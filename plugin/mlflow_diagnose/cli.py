@@ -67,6 +67,14 @@ def cli() -> None:
     """Say what is wrong with a training run, from the curves already logged to MLflow or TensorBoard."""
 
 
+def _check_logdir(logdir: str | None, *, summary: bool, no_write: bool, for_mlflow: bool) -> None:
+    """Refuse the options that say nothing of a logdir, or nothing without one."""
+    if logdir is not None and for_mlflow:
+        raise BadInputError("--logdir judges event files; --tracking-uri, --note and --force are for MLflow runs")
+    if summary and (logdir is None or "://" in logdir or no_write):
+        raise BadInputError("--summary writes beside the logs of a --logdir on this machine, and not with --no-write")
+
+
 def _pairs(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
     """The curves and roles of `--map`; a curve's name may hold an equals sign, a role's does not."""
     for text in texts:
@@ -88,9 +96,16 @@ tracking_uri_option = click.option(
 @click.option(
     "--logdir", metavar="DIR", help="Judge the runs under a TensorBoard logdir, a folder or s3://, gs://, ..."
 )
+@click.option(
+    "--summary",
+    is_flag=True,
+    help="Write the diagnosis beside the logs of a logdir, for TensorBoard's Text and Images.",
+)
 @click.option("--verify", is_flag=True, help="Check every record of a logdir's event files against its checksum.")
 @click.option("--no-write", is_flag=True, help="Print only; write no tags and artifacts to MLflow.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", show_default=True
+)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Print to a file.")
 @click.option(
     "--fail-on",
@@ -121,6 +136,7 @@ def diagnose_command(
     run_ids: tuple[str, ...],
     tracking_uri: str | None,
     logdir: str | None,
+    summary: bool,
     verify: bool,
     no_write: bool,
     form: str,
@@ -137,19 +153,18 @@ def diagnose_command(
     """Read runs, judge them, write the diagnosis back to MLflow, and print it."""
     if not run_ids and logdir is None:
         raise BadInputError("name a run, or a TensorBoard logdir with --logdir; --help shows how")
-    if logdir is not None and (tracking_uri or note or force):
-        raise BadInputError("--logdir judges event files; --tracking-uri, --note and --force are for MLflow runs")
+    _check_logdir(
+        logdir, summary=summary, no_write=no_write, for_mlflow=bool(tracking_uri or note or (force and not summary))
+    )
 
+    from mlflow_diagnose import printing  # noqa: PLC0415 - not for --help
     from mlflow_diagnose.config import load_settings  # noqa: PLC0415 - numpy
-    from mlflow_diagnose.pipeline import judge_raw, write_back  # noqa: PLC0415 - numpy
-    from mlflow_diagnose.printing import opened, print_html, print_json, print_text  # noqa: PLC0415 - not for --help
+    from mlflow_diagnose.pipeline import judge_raw, write_back, write_summary  # noqa: PLC0415 - numpy
     from mlflow_diagnose.readers import open_source  # noqa: PLC0415 - numpy
 
     settings = load_settings(config, select=select, ignore=ignore, role_map=role_map)
     reader = open_source(tracking_uri, logdir=logdir, verify=verify)
     chosen = list(dict.fromkeys(run_ids or reader.run_ids()))
-    if form == "html" and len(chosen) > 1:
-        raise BadInputError(f"--format html shows one run, and there are {len(chosen)}: name one of them")
     reports: list[Report] = []
 
     def judged() -> Iterator[Report]:
@@ -157,6 +172,8 @@ def diagnose_command(
             report = None
             with failures.aside(run_id):
                 report = judge_raw(raw, settings)
+                if summary and logdir is not None:
+                    write_summary(report, logdir, force=force)
                 if logdir is None and not no_write:
                     write_back(report, tracking_uri, artifact_dir=artifact_dir, force=force, note=note)
             if report:
@@ -164,13 +181,15 @@ def diagnose_command(
                 yield report
 
     # Opened before any run is read: that it cannot be written is told at once.
-    with opened(output) as file:
+    with printing.opened(output) as file:
         if form == "json":
-            print_json(judged(), failures.lines, file)
+            printing.print_json(judged(), failures.lines, file)
         elif form == "html":
-            print_html(judged(), file)
+            printing.print_html(judged(), file, title=logdir or "", tracking_uri="" if logdir else tracking_uri)
+        elif form == "markdown":
+            printing.print_markdown(printing.told_to_github(judged()), file)
         else:
-            print_text(judged(), file)
+            printing.print_text(printing.told_to_github(judged()), file)
     found = {finding.severity.word for report in reports for finding in report.findings}
     return failures.exit_status(done=bool(reports)) or (FOUND if found & FAILING[fail_on] else 0)
 

@@ -26,6 +26,12 @@ class Diagnosis:
         told = f" ({self.status}): {main.brief}" if main else ""
         return f"<Diagnosis of {self.report.run.name!r}: {self.verdict}{told}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from mlflow_diagnose.report.notebook import notebook_html  # noqa: PLC0415 - matplotlib, where it is shown
+
+        return notebook_html(self.report)
+
     @property
     def verdict(self) -> str:
         """The root cause's rule, `healthy` or `insufficient_data`."""

@@ -9,7 +9,6 @@ import mlflow
 import pytest
 from playwright.sync_api import sync_playwright
 
-from mlflow_diagnose.demo import MODELS, run_demo
 from mlflow_server import mlflow_ui
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -27,15 +26,6 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium
         chromium.close()
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The demo, run once: its folder's tracking URI and its reports by the planted fault."""
-    folder = tmp_path_factory.mktemp("demo") / "diagnose-demo"
-    reports = run_demo(folder)
-    planted = {model.planted: report for model, report in zip(MODELS, reports, strict=True)}
-    return f"sqlite:///{folder / 'mlflow.db'}", planted
 
 
 @pytest.fixture(scope="session")

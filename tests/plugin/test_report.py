@@ -118,7 +118,7 @@ def test_page_answers_in_order():
         "Not checked",
         "no gradient norm was logged",
         "Curves and their roles",
-        "--map TAG=ROLE",
+        "mlflow-diagnose 0f3c9a17b2d84e5c96a1d0e4b7f25c38 --map train/loss=train_loss",
         "Parameters",
         "weight_decay",
     ]

@@ -196,6 +196,7 @@ class _Run:
         metrics: The names of its metrics, sorted.
         params: Its params.
         tags: All its tags.
+        experiment_id: The experiment it belongs to.
     """
 
     run_id: str
@@ -205,6 +206,7 @@ class _Run:
     metrics: Sequence[str]
     params: Mapping[str, str]
     tags: Mapping[str, str]
+    experiment_id: str
 
     @classmethod
     def of(cls, run_id: str, info: Mapping[str, Any], data: Mapping[str, Any]) -> _Run:
@@ -219,7 +221,14 @@ class _Run:
         metrics = sorted({_text(each, "key") for each in _list(data, "metrics")})
         deleted = info.get("lifecycle_stage") == "deleted"
         return cls(
-            run_id, _text(info, "run_name", ""), _text(info, "status", ""), deleted, metrics, params=params, tags=tags
+            run_id,
+            _text(info, "run_name", ""),
+            _text(info, "status", ""),
+            deleted,
+            metrics,
+            params=params,
+            tags=tags,
+            experiment_id=_text(info, "experiment_id", ""),
         )
 
     def with_curves(self, curves: Sequence[RawCurve | ReadError]) -> RawRun | ReadError:
@@ -235,6 +244,7 @@ class _Run:
             self.tags,
             status=self.status,
             deleted=self.deleted,
+            experiment_id=self.experiment_id,
         )
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "SIGNS",
     "Cause",
     "best_step",
+    "brief",
     "causes",
     "confidence",
     "count",
@@ -25,6 +26,7 @@ __all__ = [
     "not_checked",
     "number",
     "plain",
+    "rank",
     "right",
     "steps",
     "title",
@@ -44,6 +46,7 @@ LOG_MORE = (
 ESCAPE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]")
 LONGEST = 600
 THOUSAND = 1000
+WORST_FIRST = ("critical", "warning", "insufficient_data", "healthy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,18 @@ def best_step(report: Report) -> int | None:
     if not len(curve) or curve.values.min() == curve.values.max() or curve.step_unit is StepUnit.RANK:
         return None
     return int(curve.steps[curve.values.argmin()])
+
+
+def brief(report: Report) -> str:
+    """What the verdict rests on, in a few words; what is missing where nothing could be judged."""
+    if report.main is not None:
+        return report.main.brief
+    return "" if report.status == "healthy" else "; ".join(reason for reason, _ in not_checked(report)[:1])
+
+
+def rank(status: str) -> int:
+    """Where a status stands in a list that begins with the worst."""
+    return WORST_FIRST.index(status) if status in WORST_FIRST else len(WORST_FIRST)
 
 
 def names(rules: Sequence[Outcome]) -> str:

@@ -25,7 +25,8 @@ class Gap:
         train: The curve on training data.
         val: The same quantity held out.
         width: Their distance at the end, less what they already began apart.
-        share: The same as a share of the training's fall: how much of it held-out data did not see.
+        share: The same as a share of the way to the best value there can be, or of the training's fall where that
+            is unknown: what training still gains once most is learned weighs little.
         widening: How much of the width the last half of the run brought, as a share of it.
     """
 
@@ -65,9 +66,7 @@ class GeneralizationGap(Analyzer):
 
     needs = (Need.PAIR,)
 
-    wide: float = threshold(
-        0.3, "share of the training's fall that held-out data did not see, from which it warns", gt=0
-    )
+    wide: float = threshold(0.28, "width of the gap, as a share of the way to the best value, that warns", gt=0)
     visible: float = threshold(0.15, "the same, from which it is told as info", gt=0)
     good: float = threshold(0.1, "what may be missing to a perfect held-out score for a gap to cost little", ge=0)
 
@@ -131,12 +130,12 @@ class GeneralizationGap(Analyzer):
             Span((train.name, val.name), int(train.curve.steps[0]), train.last_step),
             f"{end:.3g} in training, {val_end:.3g} held out",
             f"{train.name} went from {train.shown(train.start):.4g} to {end:.4g}, {val.name} ended at {val_end:.4g}: "
-            f"the gap that opened is {percent(gap.share)} of all that training gained{still}.{cost}",
+            f"the gap that opened is {percent(gap.share)} of the way there was to go{still}.{cost}",
             {
                 "end": end,
                 "held_out_end": val_end,
                 "gap": gap.width,
-                "share_of_fall": gap.share,
+                "share_of_way": gap.share,
                 "widening": gap.widening,
             },
             (
@@ -156,4 +155,6 @@ def _gap(train: Progress, val: Progress) -> Gap:
     grown = width + apart - (val.at(middle) - train.at(middle))
     beyond = BEYOND_NOISE * math.hypot(train.error, val.error)
     widening = grown / width if width > 0 and grown > beyond else 0.0
-    return Gap(train, val, width, width / train.fall if train.fall > 0 else 0.0, widening)
+    way = train.start - train.perfect
+    scale = way if way > 0 else train.fall  # an unknown way (NaN) compares as false
+    return Gap(train, val, width, width / scale if scale > 0 else 0.0, widening)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,13 +12,17 @@ from curve_analyzers.alignment import same_unit
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.hyperparameters import dropout, weight_decay
-from curve_analyzers.model import RunCurves
+from curve_analyzers.hyperparameters import dropout, learning_rate, optimizer, weight_decay
+from curve_analyzers.model import RunCurves, Split
 from curve_analyzers.progress import BEYOND_NOISE, Progress, measure, measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import less_regularization
 from curve_analyzers.signal import certainty
+from curve_analyzers.too_sure import TRADED
 from curve_analyzers.wording import percent
+
+# Optimizers whose weight decay is no part of the gradient: Loshchilov and Hutter (2019).
+DECOUPLED = {"adamw", "lion", "lamb", "sgdw", "nadamw", "adamw_torch", "adamw_hf", "adamw_torch_fused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +71,22 @@ class OverRegularized(Analyzer):
     """
 
     needs = (Need.PAIR,)
-    explains = ("underfitting", "wasted_compute", "plateau")
+    explains = ("underfitting", "wasted_compute", "plateau", "overfitting", "loss_metric_disagreement")
 
-    worse: float = threshold(0.1, "how much worse training stays, as a share of the way to the best value", gt=0)
+    worse: float = threshold(0.08, "how much worse training stays, as a share of the way to the best value", gt=0)
+    worse_score: float = threshold(0.15, "the same of a score between 0 and 1, where both logged one", gt=0)
     persistent: float = threshold(0.9, "share of the last half of the run in which training is the worse", gt=0, le=1)
     unfinished: float = threshold(
         0.2, "what must be missing to the best value in training, as a share of the way", ge=0
     )
-    good: float = threshold(0.1, "what may be missing to a perfect held-out score for it to be good enough", ge=0)
-    poor: float = threshold(0.5, "share of the way below which both are poor beside strong regularization", gt=0, le=1)
+    good: float = threshold(0.05, "what may be missing to a perfect held-out score for it to be good enough", ge=0)
     strong_dropout: float = threshold(0.6, "logged dropout that is strong", gt=0, le=1)
-    strong_decay: float = threshold(0.1, "logged weight decay that is strong", gt=0)
+    strong_decay: float = threshold(0.1, "logged weight decay that is strong, where it is an L2 penalty", gt=0)
+    strong_pull: float = threshold(
+        2e-3,
+        "decay times rate, what a decoupled decay (AdamW) takes of the weights in a step, that is strong",
+        gt=0,
+    )
 
     fires = (
         Example(
@@ -106,6 +115,23 @@ class OverRegularized(Analyzer):
         ),
         Example("the half epoch of lag", run(train_loss=decay(2.3, 0.3, 5), val_loss=decay(2.1, 0.3, 5))),
         Example("an agent that explores", run(reward=decay(0.0, 200.0), val_reward=decay(0.0, 400.0))),
+        Example(
+            "augmentation: the loss is worse, the accuracy is not",
+            run(
+                train_loss=decay(floor=1.0),
+                val_loss=decay(floor=0.6),
+                train_accuracy=decay(0.1, 0.84),
+                val_accuracy=decay(0.1, 0.85),
+            ),
+        ),
+        Example(
+            "a language model's decoupled decay",
+            run(
+                train_loss=decay(10.8, 3.2, 9),
+                val_loss=decay(10.8, 3.3, 9),
+                params={"optimizer": "AdamW", "weight_decay": 0.1, "lr": 3e-4},
+            ),
+        ),
         Example("within noise", run(30, train_loss=decay(floor=0.8, noise=0.4), val_loss=decay(floor=0.6, noise=0.4))),
         Example(
             "poor with ordinary decay",
@@ -125,17 +151,19 @@ class OverRegularized(Analyzer):
         ]
         if self._scores_well(run):
             return
-        worse = [pair for pair in pairs if self._held_back(pair)]
+        scores = [_handicap(*scored) for scored in self._scored(run)]
+        worse = [pair for pair in pairs if self._held_back(pair, scores)]
         strong = self._strong(run)
         if worse:
             yield self._finding(run, max(worse, key=lambda pair: pair.share))
         elif strong and (poor := [pair for pair in pairs if self._both_poor(pair)]):
             yield self._both(run, poor[0], strong)
 
-    def _held_back(self, pair: Handicap) -> bool:
+    def _held_back(self, pair: Handicap, scores: list[Handicap]) -> bool:
         train = pair.train
         return (
             train.fell
+            and (not scores or max(score.share for score in scores) >= self.worse_score)
             and pair.size > pair.noise
             and pair.share >= self.worse
             and pair.held >= self.persistent
@@ -144,7 +172,11 @@ class OverRegularized(Analyzer):
 
     def _both_poor(self, pair: Handicap) -> bool:
         train, val = pair.train, pair.val
-        return train.share < self.poor and val.end - train.end <= max(pair.noise, self.worse * train.fall)
+        return (
+            train.fell
+            and train.share <= 1 - self.unfinished
+            and val.end - train.end <= max(pair.noise, self.worse * train.fall)
+        )
 
     def _scores_well(self, run: RunCurves) -> bool:
         return any(score.left <= self.good for score in measure_all(run, run.held_out_scores(), self.least))
@@ -153,8 +185,24 @@ class OverRegularized(Analyzer):
         """The logged regularization that is strong, in words."""
         dropped, decay = dropout(run), weight_decay(run)
         told = [f"dropout {dropped:g}"] if dropped is not None and dropped >= self.strong_dropout else []
-        told += [f"weight decay {decay:g}"] if decay is not None and decay >= self.strong_decay else []
+        told += [f"weight decay {decay:g}"] if decay is not None and self._pulls(run, decay) else []
         return " and ".join(told)
+
+    def _pulls(self, run: RunCurves, decay: float) -> bool:
+        """Whether a weight decay is strong: as an L2 penalty by itself, decoupled by what it takes in each step."""
+        if (optimizer(run) or "").lower() in DECOUPLED:
+            rate = learning_rate(run)
+            return decay >= 1 if rate is None else decay * rate >= self.strong_pull
+        return decay >= self.strong_decay
+
+    def _scored(self, run: RunCurves) -> list[tuple[Progress, Progress]]:
+        """The scores between 0 and 1 that were logged both in training and on validation data."""
+        pairs = [(role, replace(role, split=Split.VAL)) for role in run.scores(Split.TRAIN) if role.measures.bounded]
+        return [
+            (measure(run, train), measure(run, val))
+            for train, val in pairs
+            if val in run and train.quantity not in TRADED and min(len(run[train]), len(run[val])) >= self.least
+        ]
 
     def _finding(self, run: RunCurves, pair: Handicap) -> Finding:
         train, val = pair.train, pair.val
@@ -175,7 +223,7 @@ class OverRegularized(Analyzer):
         train, val = pair.train, pair.val
         return self.finding(
             Severity.WARNING,
-            min(certainty(self.poor, train.share), 0.9),
+            min(certainty(1 - self.unfinished, train.share), 0.8),
             Span((train.name, val.name), int(train.curve.steps[0]), train.last_step),
             "strong regularization, both poor",
             f"{train.name} came {percent(train.share)} of the way, to {train.shown(train.end):.4g}, {val.name} ended "

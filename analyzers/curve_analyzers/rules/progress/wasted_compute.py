@@ -11,7 +11,7 @@ from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.clock import hours_between
 from curve_analyzers.examples import Example, Shape, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.model import Curve, Floats, RunCurves
+from curve_analyzers.model import Curve, Floats, Ints, RunCurves
 from curve_analyzers.progress import BEYOND_NOISE, BINS, EXACT, Progress, measure_all
 from curve_analyzers.signal import bins, certainty
 from curve_analyzers.wording import duration, percent
@@ -37,6 +37,15 @@ class Useful:
     progress: Progress
     step: int
     share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checks:
+    """The values, as costs, that early stopping would have looked at, and when."""
+
+    curve: Curve
+    costs: Floats
+    steps: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ class WastedCompute(Analyzer):
     least = 12
 
     late: float = threshold(0.3, "share of the run by which all that it brought was there", gt=0, lt=1)
+    saved: float = threshold(0.65, "share of the run that a patience of 10 evaluations after that saves", gt=0, lt=1)
     gain: float = threshold(0.01, "gain, as a share of the whole fall, that is none", ge=0)
     value: float = threshold(0.02, "the same as a share of the value it ended at", ge=0)
     seen: float = threshold(0.05, "noise, as a share of the fall, above which a gain cannot be seen", gt=0)
@@ -83,9 +93,13 @@ class WastedCompute(Analyzer):
         Example("best at 10 %, worse since", run(200, train_loss=decay(), val_loss=valley(turn=0.1, end=0.9))),
         Example("only a score", run(100, val_accuracy=decay(0.1, 0.9, 40, 0.002))),
         Example("per step, noisy", run(5000, train_loss=decay(rate=60, noise=0.1))),
-        Example("20 epochs", run(20, train_loss=decay(rate=40), val_loss=decay(floor=0.3, rate=40))),
+        Example("40 epochs", run(40, train_loss=decay(rate=80), val_loss=decay(floor=0.3, rate=80))),
     )
     quiet = (
+        Example(
+            "too few evaluations for patience to save much",
+            run(20, train_loss=decay(rate=40), val_loss=decay(floor=0.3, rate=40)),
+        ),
         Example("best near the end", run(train_loss=decay(rate=3), val_loss=decay(floor=0.3, rate=3))),
         Example("converged at 60 %", run(train_loss=decay(rate=7), val_loss=decay(floor=0.3, rate=7))),
         Example(
@@ -106,8 +120,10 @@ class WastedCompute(Analyzer):
         judged = [progress for progress in measure_all(run, roles, self.least) if progress.fell]
         if judged and all(BEYOND_NOISE * progress.error <= self.seen * progress.fall for progress in judged):
             useful = max(map(self._useful, judged), key=lambda each: each.share)
-            if useful.share <= self.late:
-                yield self._finding(useful, judged[0])
+            checks = _checks(judged[0].curve, held_out=roles is not run.training)
+            waiting = PATIENCES[1] / len(checks.costs)
+            if useful.share <= self.late and 1 - useful.share - waiting >= self.saved:
+                yield self._finding(useful, judged[0], checks)
 
     def _useful(self, progress: Progress) -> Useful:
         """The first level that no later one beats by more than noise or a gain that is none."""
@@ -117,11 +133,11 @@ class WastedCompute(Analyzer):
         step, begin = int(progress.steps[first]), int(progress.curve.steps[0])
         return Useful(progress, step, (step - begin) / max(progress.last_step - begin, 1))
 
-    def _finding(self, useful: Useful, judged: Progress) -> Finding:
+    def _finding(self, useful: Useful, judged: Progress, checks: Checks) -> Finding:
         progress, last = useful.progress, useful.progress.last_step
         spent = hours_between(progress.curve, useful.step, last)
         after = f"{last - useful.step:,} steps{f' and {duration(3600 * spent)}' if spent else ''}"
-        stops = {patience: stop for patience in PATIENCES if (stop := _stop(judged, patience))}
+        stops = {patience: stop for patience in PATIENCES if (stop := _stop(checks, patience))}
         told = [
             f"{patience} stops at step {stop.step}, saves {stop.saved:,} steps"
             + (f" ({duration(3600 * stop.hours)})" if stop.hours else "")
@@ -152,9 +168,9 @@ class WastedCompute(Analyzer):
         )
 
 
-def _stop(progress: Progress, patience: int) -> Stop | None:
+def _stop(checks: Checks, patience: int) -> Stop | None:
     """Where early stopping would have ended the run; None where it would not have."""
-    costs, steps = _evaluations(progress.curve)
+    costs = checks.costs
     before = np.r_[np.inf, np.minimum.accumulate(costs)[:-1]]
     better = np.flatnonzero(costs < before)
     waits = np.diff(np.r_[better, len(costs)])
@@ -162,18 +178,17 @@ def _stop(progress: Progress, patience: int) -> Stop | None:
     if not len(given_up):
         return None
     kept = better[given_up[0]]
-    step = int(steps[kept + patience])
-    last = progress.last_step
-    hours = hours_between(progress.curve, step, last)
+    step, last = int(checks.steps[kept + patience]), int(checks.curve.steps[-1])
+    hours = hours_between(checks.curve, step, last)
     return Stop(step, last - step, hours, float(costs[kept] - costs.min()))
 
 
-def _evaluations(curve: Curve) -> tuple[Floats, Floats]:
-    """The evaluations of a curve: its points; of a long one, whose points are noise, its levels 2 % apart."""
-    if len(curve) <= EXACT:
-        return curve.values, curve.steps.astype(np.float64)
+def _checks(curve: Curve, *, held_out: bool) -> Checks:
+    """The points of a held-out curve; of a long training curve, whose points are noise, its medians 2 % apart."""
+    if held_out or len(curve) <= EXACT:
+        return Checks(curve, curve.values, curve.steps)
     medians, edges = bins(curve.values, BINS)
-    return medians, curve.steps[edges[1:] - 1].astype(np.float64)
+    return Checks(curve, medians, curve.steps[edges[1:] - 1])
 
 
 def _evidence(stops: dict[int, Stop]) -> dict[str, float | int | None]:

@@ -12,6 +12,7 @@ from curve_analyzers.clock import Clock, clock, moments
 from curve_analyzers.examples import Example, decay, run, ticking
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, RunCurves
+from curve_analyzers.progress import BINS
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import count, duration, percent
 
@@ -110,8 +111,9 @@ class StalledTraining(Analyzer):
     def _waits(self, run: RunCurves, told: Clock) -> Waits:
         curve, seconds = told.curve, told.seconds
         passed, steps = np.diff(seconds), np.diff(curve.steps.astype(np.float64))
-        usual = float(np.median(passed / steps)) * steps
-        # Points that were written in batches share a time, and tell no pace.
+        # Over stretches: a clock of whole seconds, or points written in batches, tell no pace from one to the next.
+        edges = np.linspace(0, len(passed), min(len(passed), BINS) + 1).round().astype(np.int64)
+        usual = float(np.median(np.diff(seconds[edges]) / np.diff(curve.steps[edges].astype(np.float64)))) * steps
         far = np.flatnonzero((usual > 0) & (passed >= np.maximum(self.times * usual, self.seconds + usual)))
         # What the other curves got meanwhile shows that training went on.
         logged = moments(run) - np.asarray(curve.wall_times)[0] if len(far) else seconds

@@ -27,6 +27,7 @@ def tracked_run(
     status: str,
     deleted: bool,
     notes: Sequence[str] = (),
+    experiment_id: str = "",
 ) -> RawRun:
     """A run without the tags that MLflow and we write, and with a note where it is deleted.
 
@@ -39,6 +40,7 @@ def tracked_run(
         status: MLflow's word for its state.
         deleted: Whether it is deleted, and MLflow refuses to write to it.
         notes: What had to be left out or repaired.
+        experiment_id: The experiment it belongs to, for a link to it.
     """
     return RawRun(
         source="mlflow",
@@ -49,4 +51,5 @@ def tracked_run(
         tags={key: text for key, text in tags.items() if not key.startswith(NOT_THE_USERS)},
         status=status,
         notes=(*([DELETED] if deleted else []), *notes),
+        experiment_id=experiment_id,
     )
