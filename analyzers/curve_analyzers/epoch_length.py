@@ -55,10 +55,10 @@ def epoch_lengths(run: RunCurves, curve: Curve) -> Iterator[tuple[float, str]]:
                 yield float(apart.mean()), f"the distance of the points of {held_out.name}"
 
 
-def part_of_an_epoch(run: RunCurves, curve: Curve, period: float) -> bool:
-    """Whether a period in steps is an epoch or goes into one a whole number of times."""
+def part_of_an_epoch(run: RunCurves, curve: Curve, period: float, least: int = 1) -> bool:
+    """Whether a period in steps goes into an epoch a whole number of times, `least` times at least."""
     parts = [steps / period for steps, _ in epoch_lengths(run, curve)] if period > 0 else []
-    return any(round(part) >= 1 and abs(part - round(part)) <= NEAR * part for part in parts)
+    return any(round(part) >= least and abs(part - round(part)) <= NEAR * part for part in parts)
 
 
 def once_an_epoch(run: RunCurves, curve: Curve) -> bool:

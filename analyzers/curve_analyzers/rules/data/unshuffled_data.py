@@ -15,8 +15,6 @@ from curve_analyzers.model import Curve, RunCurves
 from curve_analyzers.signal import certainty, periodicity, running_median
 from curve_analyzers.wording import percent
 
-WHOLE_PART = 1.5  # of an epoch, the longest period that is part of it
-NEAR = 0.02  # of a whole number
 WITHIN = "the loss itself, and a whole part of an epoch"
 FEW = 6.0  # epochs; with so few, twice the variance is asked for, as one wave may fit them all
 
@@ -126,7 +124,7 @@ class UnshuffledData(Analyzer):
         period = points * (float(curve.steps[-1]) - float(curve.steps[0])) / (len(curve) - 1)
         if not known:
             return [(period, "the loss itself")] if likely < self.chance else []
-        within = likely < self.chance_within and part_of_an_epoch(run, curve, WHOLE_PART * period / round(WHOLE_PART))
+        within = likely < self.chance_within and part_of_an_epoch(run, curve, period, least=2)
         return [(period, WITHIN)] if within else []
 
     def _repeats(self, folded: Repetition) -> bool:

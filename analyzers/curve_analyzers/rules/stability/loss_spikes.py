@@ -48,8 +48,8 @@ class LossSpikes(Analyzer):
     one_sided: float = threshold(
         2.0, "height over the deepest drop, as a factor, where the best value is unknown", gt=1
     )
-    share: float = threshold(0.1, "height as a share of the fall of the curve", gt=0)
-    level: float = threshold(0.2, "height as a share of the loss around it", gt=0)
+    share: float = threshold(0.05, "height as a share of the fall of the curve", gt=0)
+    level: float = threshold(0.3, "height as a share of the loss around it", gt=0)
     longest: float = threshold(0.05, "share of the run within which a jump must have recovered", gt=0, lt=1)
     several: float = threshold(2, "spikes from which it is a warning; fewer are told as information", ge=1)
 
