@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer
+from curve_analyzers.calibration import calibrated
 from curve_analyzers.findings import Finding, Outcome, Report, Severity, Status
 from curve_analyzers.fingerprint import fingerprint
 from curve_analyzers.model import RunCurves
@@ -65,7 +66,8 @@ def apply(rule: Analyzer, run: RunCurves) -> tuple[Outcome, list[Finding]]:
     try:
         if reason := rule.skip_reason(run):
             return Outcome(rule.name, Status.SKIPPED, reason), []
-        findings = sorted(rule.check(run), key=lambda finding: (-finding.severity, -finding.confidence))
+        said = [replace(each, confidence=calibrated(rule.name, each.confidence)) for each in rule.check(run)]
+        findings = sorted(said, key=lambda finding: (-finding.severity, -finding.confidence))
     except Exception as error:  # noqa: BLE001 - one rule's bug is not the run's
         return Outcome(rule.name, Status.CRASHED, f"{type(error).__name__}: {error}"), []
     return Outcome(rule.name, Status.FOUND if findings else Status.CLEAR, thresholds=rule.thresholds), findings

@@ -24,10 +24,12 @@ __all__ = [
     "decay",
     "flat",
     "growth",
+    "kick",
     "line",
     "run",
     "sawtooth",
     "step",
+    "ticking",
     "valley",
 ]
 
@@ -47,6 +49,7 @@ class Shape:
         bumps: Where isolated jumps stand, as progress, and how high each is.
         bump_width: How long one lasts, in progress.
         holes: From which to which progress the value is lost, and what stands there instead.
+        unit: What all values are whole multiples of; 0.0 where they are not.
     """
 
     of: Callable[[Floats], Floats]
@@ -55,6 +58,7 @@ class Shape:
     bumps: Mapping[float, float] = field(default_factory=dict)
     bump_width: float = 0.017
     holes: tuple[tuple[float, float, float], ...] = ()
+    unit: float = 0.0
 
     def noisy(self, noise: float, *, heavy: bool = False) -> Shape:
         """The same with even noise."""
@@ -68,6 +72,14 @@ class Shape:
         """The same with `value` from progress `start` to `end`."""
         return replace(self, holes=(*self.holes, (start, end, value)))
 
+    def plus(self, other: Shape) -> Shape:
+        """The same with the values of another shape on top."""
+        return replace(self, of=lambda t: self.of(t) + other.of(t))
+
+    def rounded(self, unit: float) -> Shape:
+        """The same in whole multiples of `unit`, noise included: a share of few examples."""
+        return replace(self, unit=unit)
+
     def sample(self, points: int, seed: int, scale: float = 1.0) -> Floats:
         """(points,) values in a unit `scale` times as small, the same for the same seed."""
         t = np.linspace(0.0, 1.0, points)
@@ -76,6 +88,8 @@ class Shape:
         values = self.of(t) + self.noise * drawn
         for at, height in self.bumps.items():
             values[np.abs(t - at) <= self.bump_width / 2] += height
+        if self.unit:
+            values = np.round(values / self.unit) * self.unit
         values = scale * values
         for start, end, value in self.holes:
             values[(t >= start) & (t <= end)] = value
@@ -119,6 +133,11 @@ def growth(start: float, end: float, since: float = 0.0) -> Shape:
     return Shape(lambda t: start * (end / start) ** np.clip((t - since) / (1 - since), 0.0, 1.0))
 
 
+def kick(height: float, at: float, rate: float = 15.0) -> Shape:
+    """For `plus`: zero up to progress `at`, then a jump to `height` that decays; `rate` as in `decay`."""
+    return Shape(lambda t: np.where(t < at, 0.0, height * np.exp(-rate * np.maximum(t - at, 0.0))))
+
+
 def sawtooth(base: Shape, swing: float, period: float = 0.1, growing: float = 1.0) -> Shape:
     """`base` with a swing up and down of half-height `swing`; `growing` is how many times higher it ends."""
 
@@ -129,11 +148,35 @@ def sawtooth(base: Shape, swing: float, period: float = 0.1, growing: float = 1.
     return Shape(of, base.noise)
 
 
+def ticking(
+    seconds: float,
+    *,
+    stalls: Mapping[float, float] | None = None,
+    pauses: tuple[int, float] = (0, 0.0),
+    slower: tuple[float, float] = (1.0, 1.0),
+) -> Callable[[Floats], Floats]:
+    """A clock: even steps that take `seconds` in all, and what is put between them.
+
+    Args:
+        seconds: What the run takes without all of the following.
+        stalls: The progress at which it stands still, and for how many seconds.
+        pauses: How many times it pauses at even distances, and for how many seconds.
+        slower: From which progress on a step takes how many times as long.
+    """
+
+    def clock(t: Floats) -> Floats:
+        passed = seconds * (t + (slower[1] - 1) * np.maximum(t - slower[0], 0.0)) + np.floor(pauses[0] * t) * pauses[1]
+        return np.asarray(passed + sum(length * (t > at) for at, length in (stalls or {}).items()), np.float64)
+
+    return clock
+
+
 @dataclass(frozen=True, slots=True)
 class ExampleRun:
     """Shapes by role name, how many points each has, and what else the run logged.
 
-    `clock` turns progress t, shape (n,), into the seconds since the start; ten for each step where None.
+    `scaled` are hyper-parameters in the unit of the loss, such as a clip norm: they change with it. `clock` turns
+    progress t, shape (n,), into the seconds since the start; ten for each step where None.
     """
 
     shapes: Mapping[str, Shape]
@@ -142,12 +185,14 @@ class ExampleRun:
     params: Mapping[str, str] = field(default_factory=dict)
     steps: Callable[[Ints], Ints] | None = None
     clock: Callable[[Floats], Floats] | None = None
+    scaled: Mapping[str, float] = field(default_factory=dict)
 
     def build(self, *, density: int = 1, scale: float = 1.0, offset: int = 0) -> RunCurves:
         """The run, logged `density` times as densely, its losses times `scale`, its steps moved by `offset`."""
         roles = {name: role_named(name) for name in self.shapes}
         curves = [self._curve(name, role, density, scale, offset) for name, role in roles.items()]
-        raw = RawRun("example", "example", "example", curves, self.params)
+        params = {**self.params, **{name: f"{scale * value:g}" for name, value in self.scaled.items()}}
+        raw = RawRun("example", "example", "example", curves, params)
         return prepare(raw, {name: name for name in roles})
 
     def _curve(self, name: str, role: Role, density: int, scale: float, offset: int) -> RawCurve:
@@ -176,6 +221,7 @@ def run(
     params: Mapping[str, object] | None = None,
     steps: Callable[[Ints], Ints] | None = None,
     clock: Callable[[Floats], Floats] | None = None,
+    scaled: Mapping[str, float] | None = None,
     **shapes: Shape,
 ) -> ExampleRun:
     """An example run from shapes by role name.
@@ -186,7 +232,8 @@ def run(
         params: Logged hyper-parameters.
         steps: Turns the steps 0, 1, 2, ... into what was logged instead.
         clock: Turns progress t in 0..1 into the seconds since the start; ten for each step where None.
+        scaled: Logged hyper-parameters in the unit of the loss.
         **shapes: `train_loss=decay()`, ...
     """
     texts = {name: str(value) for name, value in (params or {}).items()}
-    return ExampleRun(shapes, points, sparse or {}, texts, steps, clock)
+    return ExampleRun(shapes, points, sparse or {}, texts, steps, clock, scaled or {})

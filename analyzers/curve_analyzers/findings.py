@@ -40,7 +40,7 @@ class Finding:
     Attributes:
         rule: The rule's name.
         severity: How much it matters.
-        confidence: 0..1, how often such a finding is right.
+        confidence: 0..1, how often such a finding is right; as the rule says it, until the engine calibrates it.
         span: Where it was seen.
         brief: A few words for a tag, without the rule's name: `+34 % since step 12`.
         message: One or two sentences.

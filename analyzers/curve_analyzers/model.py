@@ -137,6 +137,7 @@ class Curve:
         step_unit: What the steps count.
         rewound: Points dropped because the step went back and the run wrote over them.
         duplicates: Points that shared their step with another and were merged into it.
+        restarts: The steps at which a pass began that went back and wrote over earlier points, ascending.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Curve:
     step_unit: StepUnit = StepUnit.STEP
     rewound: int = 0
     duplicates: int = 0
+    restarts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for array in (self.steps, self.values, self.wall_times):

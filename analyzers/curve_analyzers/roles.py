@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from curve_analyzers.model import Curve, Role, Split
+from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.quantities import QUANTITIES, Kind, Quantity
 from curve_analyzers.vocabulary import (
     ALONE,
@@ -27,7 +27,7 @@ from curve_analyzers.vocabulary import (
     words_of,
 )
 
-__all__ = ["NO_ROLE", "Granularity", "Parsed", "assign", "parse", "role_named"]
+__all__ = ["NO_ROLE", "Granularity", "Parsed", "assign", "parse", "role_named", "single_values"]
 
 NO_ROLE = "none"
 # A curve of fewer points is a summary.
@@ -138,6 +138,20 @@ def assign(curves: Mapping[str, Curve], role_map: Mapping[str, str]) -> dict[Rol
         claims.setdefault(parsed.role, []).append((coarseness, -len(curve), len(name), name))
     roles |= {role: min(claim)[-1] for role, claim in claims.items()}
     return dict(sorted(roles.items()))
+
+
+def single_values(run: RunCurves) -> list[Curve]:
+    """The curves of one usable point that measure held-out data by their names; they play no role."""
+    held_out = {Split.VAL, Split.TEST}
+    single = [curve.finite() for curve in run.curves.values() if len(curve) < LEAST_POINTS]
+    return [
+        curve
+        for curve in single
+        if len(curve)
+        and (parsed := parse(curve.name))
+        and parsed.role.split in held_out
+        and parsed.role.measures.judged
+    ]
 
 
 def _mapped(curves: Mapping[str, Curve], role_map: Mapping[str, str]) -> dict[Role, str]:

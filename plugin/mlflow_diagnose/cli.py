@@ -67,6 +67,14 @@ def cli() -> None:
     """Say what is wrong with a training run, from the curves already logged to MLflow or TensorBoard."""
 
 
+def _check_logdir(logdir: str | None, *, summary: bool, no_write: bool, for_mlflow: bool) -> None:
+    """Refuse the options that say nothing of a logdir, or nothing without one."""
+    if logdir is not None and for_mlflow:
+        raise BadInputError("--logdir judges event files; --tracking-uri, --note and --force are for MLflow runs")
+    if summary and (logdir is None or "://" in logdir or no_write):
+        raise BadInputError("--summary writes beside the logs of a --logdir on this machine, and not with --no-write")
+
+
 def _pairs(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
     """The curves and roles of `--map`; a curve's name may hold an equals sign, a role's does not."""
     for text in texts:
@@ -87,6 +95,11 @@ tracking_uri_option = click.option(
 @tracking_uri_option
 @click.option(
     "--logdir", metavar="DIR", help="Judge the runs under a TensorBoard logdir, a folder or s3://, gs://, ..."
+)
+@click.option(
+    "--summary",
+    is_flag=True,
+    help="Write the diagnosis beside the logs of a logdir, for TensorBoard's Text and Images.",
 )
 @click.option("--verify", is_flag=True, help="Check every record of a logdir's event files against its checksum.")
 @click.option("--no-write", is_flag=True, help="Print only; write no tags and artifacts to MLflow.")
@@ -123,6 +136,7 @@ def diagnose_command(
     run_ids: tuple[str, ...],
     tracking_uri: str | None,
     logdir: str | None,
+    summary: bool,
     verify: bool,
     no_write: bool,
     form: str,
@@ -139,12 +153,13 @@ def diagnose_command(
     """Read runs, judge them, write the diagnosis back to MLflow, and print it."""
     if not run_ids and logdir is None:
         raise BadInputError("name a run, or a TensorBoard logdir with --logdir; --help shows how")
-    if logdir is not None and (tracking_uri or note or force):
-        raise BadInputError("--logdir judges event files; --tracking-uri, --note and --force are for MLflow runs")
+    _check_logdir(
+        logdir, summary=summary, no_write=no_write, for_mlflow=bool(tracking_uri or note or (force and not summary))
+    )
 
     from mlflow_diagnose import printing  # noqa: PLC0415 - not for --help
     from mlflow_diagnose.config import load_settings  # noqa: PLC0415 - numpy
-    from mlflow_diagnose.pipeline import judge_raw, write_back  # noqa: PLC0415 - numpy
+    from mlflow_diagnose.pipeline import judge_raw, write_back, write_summary  # noqa: PLC0415 - numpy
     from mlflow_diagnose.readers import open_source  # noqa: PLC0415 - numpy
 
     settings = load_settings(config, select=select, ignore=ignore, role_map=role_map)
@@ -157,6 +172,8 @@ def diagnose_command(
             report = None
             with failures.aside(run_id):
                 report = judge_raw(raw, settings)
+                if summary and logdir is not None:
+                    write_summary(report, logdir, force=force)
                 if logdir is None and not no_write:
                     write_back(report, tracking_uri, artifact_dir=artifact_dir, force=force, note=note)
             if report:

@@ -26,6 +26,7 @@ class ConfigFile(BaseModel):
     select: list[str] = []
     ignore: list[str] = []
     roles: dict[str, str] = {}
+    params: dict[str, str] = {}
     rules: dict[str, dict[str, float]] = {}
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlflow_diagnose.config import Settings
     from mlflow_diagnose.readers import Reader
 
-__all__ = ["judge", "judge_raw", "take_out", "write_back"]
+__all__ = ["judge", "judge_raw", "take_out", "write_back", "write_summary"]
 
 MOST_NAMED = 20  # curves that an error lists
 
@@ -102,6 +102,22 @@ def write_back(
     if failed:
         raise failed
     return is_new
+
+
+def write_summary(report: Report, logdir: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write a report beside the logs of its run, unless it stands there already.
+
+    Args:
+        report: The report.
+        logdir: The logdir its run is in, a folder of this machine.
+        force: Write even what is unchanged.
+
+    Raises:
+        WriteError: It could not be written.
+    """
+    from mlflow_diagnose.writers.tensorboard_summary import TensorBoardSummary  # noqa: PLC0415 - slow to import
+
+    TensorBoardSummary(logdir, force=force).write(report)
 
 
 def take_out(run_id: str, tracking_uri: str | None) -> tuple[list[str], list[str]]:

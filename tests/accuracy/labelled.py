@@ -33,7 +33,7 @@ class LabelledRun:
         run: Its curves as a reader would give them.
         kind: What was done, a row of the table in fixtures/labelled/README.md.
         label: The rule that is to find it, or `healthy`.
-        also: Rules whose fault the run has by construction as well.
+        also: Rules whose fault the run has as well: by construction, or as the training showed beside its twin.
         shows: Whether the fault had an effect on the training, measured beside its healthy twin.
     """
 
@@ -59,15 +59,15 @@ class LabelledRun:
 
 
 def load(part: str) -> list[LabelledRun]:
-    """The runs of a part, `tuning` or `held_out`, in the order of their ids."""
-    entries = sorted(json.loads((FOLDER / f"{part}.json").read_text("utf-8")), key=lambda entry: entry["id"])
+    """The runs of a part, `tuning` or `held_out`, in the order of their names."""
+    entries = sorted(json.loads((FOLDER / f"{part}.json").read_text("utf-8")), key=lambda entry: entry["run"])
     curves = _curves(part)
     return [
         LabelledRun(
-            RawRun("mlflow", entry["id"], entry["id"], curves.get(entry["id"], ()), entry["params"]),
+            RawRun("mlflow", entry["run"], entry["run"], curves.get(entry["run"], ()), entry["params"]),
             entry["kind"],
             entry["label"],
-            frozenset(entry["also"]),
+            frozenset(entry["also"]) | (frozenset() if entry["label"] == HEALTHY else frozenset(entry["measured"])),
             bool(entry["shows"]),
         )
         for entry in entries
@@ -79,12 +79,13 @@ def _curves(part: str) -> dict[str, Sequence[RawCurve]]:
     table = pq.read_table(FOLDER / f"{part}.parquet")
     runs, names = (table[column].combine_chunks().dictionary_encode() for column in ("run", "curve"))
     keys = np.stack([np.asarray(each.indices) for each in (runs, names)])
-    steps, values, times = (np.asarray(table[column]) for column in ("step", "value", "wall_time"))
+    steps = np.asarray(table["step"], np.int64)
+    values, times = (np.asarray(table[column], np.float64) for column in ("value", "wall_time"))
     starts = np.flatnonzero(np.r_[True, (keys[:, 1:] != keys[:, :-1]).any(axis=0)])
     found: dict[str, list[RawCurve]] = {}
     for first, end in zip(starts, np.r_[starts[1:], len(steps)], strict=True):
         run, name = (column.dictionary[int(column.indices[int(first)].as_py())].as_py() for column in (runs, names))
         points = slice(int(first), int(end))
-        curve = RawCurve(name, steps[points].astype(np.int64), values[points].astype(np.float64), START + times[points])
+        curve = RawCurve(name, steps[points], values[points], START + times[points])
         found.setdefault(run, []).append(curve)
     return {run: tuple(each) for run, each in found.items()}

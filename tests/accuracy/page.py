@@ -7,7 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from accuracy.scores import Scores
 
-__all__ = ["tables"]
+__all__ = ["HEADING", "section", "tables"]
+
+HEADING = "## How right they are"
+ABOUT = """\
+Measured on really trained models with one planted fault each, or none, of
+[fixtures/labelled](../fixtures/labelled/README.md): on the part whose runs, seeds and data sets were not looked at
+when rules were written, thresholds decided (`python -m accuracy.thresholds`) and confidences calibrated
+(`python -m accuracy.calibrate`). A finding is right where its fault was planted, or is there by construction as well;
+what it explains is not counted. Recall counts the runs in which the fault had an effect on the training, measured
+beside the same training without it.
+"""
+
+
+def section(scores: Scores) -> str:
+    """The section of analyzers/README.md."""
+    return f"{HEADING}\n\n{ABOUT}\n{tables(scores)}\n"
 
 
 def tables(scores: Scores) -> str:

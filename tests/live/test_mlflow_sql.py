@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import adbc_driver_sqlite
 import mlflow
 import numpy as np
 import pytest
@@ -157,8 +158,12 @@ class TestSameAsMlflow:
 
     def test_the_way_for_many_runs_in_sqlite(self, sqlite, monkeypatch):
         """ADBC gives the same points; where it is not installed, or a thread may write, Python's own module does."""
-        adbc = pytest.importorskip("adbc_driver_sqlite")
-        run_ids = [new_run(sqlite.uri), new_run(sqlite.uri, {})]
+        run_ids = [new_run(sqlite.uri), new_run(sqlite.uri, {}), new_run(sqlite.uri, {})]
+        with quiet():  # ADBC takes a column's type from its first thousand values
+            client, nan = MlflowClient(sqlite.uri), float("nan")
+            for first in (0, 1000):
+                client.log_batch(run_ids[-1], [Metric("AP", nan, START + at, at) for at in range(first, first + 1000)])
+            client.log_metric(run_ids[-1], "loss", 0.5)
         reader, asked = SqlReader(sqlite.uri), []
         plain = {run_id: parts(reader.read(run_id)) for run_id in run_ids}
         monkeypatch.setattr(SqliteFile, "points", lambda *_: asked.append("plain"))
@@ -170,8 +175,8 @@ class TestSameAsMlflow:
         monkeypatch.undo()
         for lacking in ("adbc", "alone"):
             with monkeypatch.context() as patch:
-                patch.setattr(adbc, "dbapi", None) if lacking == "adbc" else None
-                patch.setitem(sys.modules, "adbc_driver_sqlite", None if lacking == "adbc" else adbc)
+                patch.setattr(adbc_driver_sqlite, "dbapi", None) if lacking == "adbc" else None
+                patch.setitem(sys.modules, "adbc_driver_sqlite", None if lacking == "adbc" else adbc_driver_sqlite)
                 patch.setattr("threading.active_count", lambda lacking=lacking: 1 if lacking == "adbc" else 2)
                 assert [parts(run) for run in reader.read_many(run_ids * MANY)] == [parts(run) for run in runs]
 

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c as reference_checksum
-from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
+from tensorboard.util.tensor_util import make_ndarray
 
 import eventlogs
 from eventlogs import curve, flipped, hparams, record, restart, scalar, tensor, version, write_bytes
@@ -28,6 +28,7 @@ from mlflow_diagnose.readers.events.checksums import masked_crc32c, masked_crc32
 from mlflow_diagnose.readers.events.event_cache import EventCache
 from mlflow_diagnose.readers.events.event_files import read_events, read_next
 from mlflow_diagnose.readers.events.records import MOST_GAPS, find_records
+from randomlogs import events
 
 if TYPE_CHECKING:
     from mlflow_diagnose.readers.events.points import Points
@@ -100,71 +101,6 @@ def test_real_logs_are_read_to_the_bit(verify):
     for path in paths:
         assert_same(path, verify=verify)
         assert read_events(path, verify=verify).trouble == ""
-
-
-texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
-steps = st.integers(-(2**40), 2**50) | st.integers(0, 300)
-times = st.floats(1, 2e9)
-numbers = st.floats(width=32)
-
-
-@st.composite
-def values(draw) -> Summary.Value:
-    """A value of a summary: mostly a number, now and then anything else that a writer may leave there."""
-    value = Summary.Value(tag=draw(st.sampled_from(["loss", "val/loss", "loss/a", "x" * 130]) | texts))
-    kind = draw(st.sampled_from(["simple"] * 6 + ["tensor"] * 4 + ["listed", "shaped", "text", "histogram", "image"]))
-    if kind == "simple":
-        value.simple_value = draw(numbers)
-    elif kind == "histogram":
-        value.histo.CopyFrom(HistogramProto(num=3))
-    elif kind == "image":
-        value.image.encoded_image_string = draw(st.binary(max_size=5000))
-    else:
-        value.tensor.CopyFrom(draw(protos(kind)))
-    plugin = draw(st.sampled_from(["", "", "scalars", "scalars", "histograms"]))
-    if plugin or draw(st.booleans()):
-        value.metadata.plugin_data.plugin_name = plugin
-        value.metadata.plugin_data.content = draw(st.binary(max_size=3))
-        value.metadata.summary_description = draw(st.sampled_from(["", "what it is", "long " * 300]))
-    return value
-
-
-@st.composite
-def protos(draw, kind: str) -> TensorProto:
-    """A tensor, its numbers in either field."""
-    if kind == "text":
-        return make_tensor_proto(np.array(b"some text"))
-    dtype = np.dtype(draw(st.sampled_from(["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "?"])))
-    array = np.frombuffer(draw(st.binary(min_size=dtype.itemsize, max_size=dtype.itemsize)), dtype)[0]
-    array = np.asarray(bool(array) if dtype.kind == "b" else array, dtype)
-    if kind == "shaped":
-        return make_tensor_proto(np.full((2, 1), array))
-    if kind == "listed":
-        return make_tensor_proto(array)
-    proto = TensorProto(dtype=make_tensor_proto(array).dtype, tensor_content=array.tobytes())
-    if draw(st.booleans()):
-        proto.tensor_shape.SetInParent()
-    return proto
-
-
-@st.composite
-def events(draw) -> Event:
-    """An event: mostly with one value, now and then with several, or with something else."""
-    kind = draw(st.sampled_from(["value"] * 12 + ["values", "values", "graph", "version", "log", "restart"]))
-    event = Event(wall_time=draw(times), step=draw(steps))
-    if kind == "value":
-        event.summary.value.append(draw(values()))
-    elif kind == "values":
-        event.summary.value.extend(draw(st.lists(values(), max_size=4)))
-    elif kind == "graph":
-        event.graph_def = draw(st.binary(max_size=200))
-    elif kind == "version":
-        event.file_version = draw(texts)
-    elif kind == "log":
-        event.log_message.message = "hello"
-    else:
-        event = restart(abs(event.step) % 200)
-    return event
 
 
 @given(st.lists(events(), max_size=40), st.integers(1, 12), st.integers(1, 9), st.booleans())
@@ -310,7 +246,9 @@ def test_records_are_found_whatever_the_pattern_of_their_lengths(pattern):
         found = find_records(Buffer(data), 0, len(data) - cut)
         kept = len(frames) - bool(cut)
         assert found.headers.tolist() == places[:kept].tolist()
-        assert (found.end, found.gaps) == (places[kept], [] if cut in {0, len(frames[-1])} else [found.gaps[0]])
+        whole = cut in {0, len(frames[-1])}
+        assert (found.end, found.gaps) == (places[kept], [])
+        assert found.rest == ("" if whole else "the last record is cut off")
 
 
 def test_damage_amid_predicted_records_is_found():
@@ -320,36 +258,6 @@ def test_damage_amid_predicted_records_is_found():
     found = find_records(Buffer(data), 0, len(data))
     assert len(found.headers) == 3000
     assert found.gaps == [f"{len(frame)} bytes from byte {1500 * len(frame)} on are not a record and were left out"]
-
-
-# --- growing files
-
-
-@pytest.mark.parametrize("small", [8, 1 << 20], ids=["mapped", "buffered"])
-def test_a_growing_file_is_read_on_from_its_last_whole_record(tmp_path, monkeypatch, small):
-    """Cut anywhere, the part before and the part after give every point once."""
-    monkeypatch.setattr(event_files, "SMALL_BYTES", small)
-    frames = [version(), *map(record, curve("loss", [4, 3, 2, 1]))]
-    data = b"".join(frames)
-    for cut in range(1, len(data)):
-        early = read_events(write_bytes(tmp_path, [data[:cut]]))
-        late = read_events(write_bytes(tmp_path, [data]), start=early.end)
-        both = [*early.points.items(), *late.points.items()]
-        assert [value for _, points in both for value in points.values] == [4, 3, 2, 1]
-        assert (late.trouble, late.end) == ("", len(data))
-
-
-def test_a_file_that_has_not_grown_has_no_trouble(tmp_path):
-    """Read on from its end, there is nothing, and nothing wrong."""
-    path = write_bytes(tmp_path, [version(), *map(record, curve("loss", [1]))])
-    again = read_events(path, start=path.stat().st_size)
-    assert (again.points, again.trouble, again.end) == ({}, "", path.stat().st_size)
-
-
-def test_a_file_that_shrank_is_told(tmp_path):
-    """Somebody wrote it anew: where it was left there is nothing to go on from."""
-    path = write_bytes(tmp_path, [version()])
-    assert read_events(path, start=41).trouble == "the file has become shorter"
 
 
 # --- several files

@@ -309,6 +309,7 @@ class TestLines:
         contents = ["".join(" ".join(map(str, line)) + "\n" for line in lines).encode() for lines in files]
         slowly = parse(contents)
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(metric_files, "WORTH_IMPORT", 0)
             patch.setattr(metric_files, "WORTH_PYARROW", 0)
             at_once = parse(contents)
         for one, two in zip(slowly, at_once, strict=True):

@@ -154,8 +154,8 @@ def _curves(points: Points) -> list[RawCurve]:
     place[by_name] = np.arange(len(by_name))
     curve = place[points.codes]
     order = np.argsort(curve, kind="stable")
-    times = points.times[order]
-    if np.any((times[1:] <= times[:-1]) & (curve[order][1:] == curve[order][:-1])):
+    times, grouped = points.times[order], curve[order]
+    if np.any((times[1:] <= times[:-1]) & (grouped[1:] == grouped[:-1])):
         values = np.nan_to_num(points.values, nan=0.0, posinf=np.inf, neginf=-np.inf)  # MLflow keeps NaN as 0
         order = np.lexsort((values, points.steps, points.times, curve))
         times = points.times[order]

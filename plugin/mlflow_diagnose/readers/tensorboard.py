@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, RunNotFoundError
 from mlflow_diagnose.readers.events.event_cache import EventCache
-from mlflow_diagnose.readers.events.points import Points
+from mlflow_diagnose.readers.events.event_files import joined
 from mlflow_diagnose.readers.logdir import competing_processes, find_runs
 from mlflow_diagnose.readers.one_by_one import OneByOne
 
@@ -46,6 +43,7 @@ class TensorBoardReader(OneByOne):
         self.logdir = Path(logdir)
         self._cache = EventCache(verify=verify)
         self._split: dict[str, dict[str, tuple[Part, ...]]] = {}
+        self._seen: dict[str, list[tuple[Path, object]]] = {}
 
     def run_ids(self) -> list[str]:
         """The names of the runs, in order of their directories.
@@ -78,8 +76,8 @@ class TensorBoardReader(OneByOne):
             files = self._in_order(part.files)
             for file, events in files:
                 notes += self._take_params(file, events, params)
-            joined = {} if part.params_only else _joined(events for _, events in files)
-            for tag, points in joined.items():
+            written = {} if part.params_only else joined([events for _, events in files])
+            for tag, points in written.items():
                 name = f"{part.prefix}{tag}{part.suffix}"
                 if name in curves:
                     notes.append(f"two curves are called {name!r}; the second was left out")
@@ -87,6 +85,39 @@ class TensorBoardReader(OneByOne):
                     curves[name] = RawCurve(name, points.steps, points.values, points.wall_times)
         name = run_id if run_id != "." else self.logdir.resolve().name
         return RawRun(self.source, run_id, name, tuple(curves.values()), params, notes=tuple(notes))
+
+    def files(self) -> dict[str, list[Path]]:
+        """The event files of each run.
+
+        Raises:
+            BadInputError: The logdir does not exist, is a file, or holds no event file.
+        """
+        return {
+            run_id: [file.path for part in parts for file in part.files]
+            for folder in self._folders
+            for run_id, parts in self._runs_in(folder).items()
+        }
+
+    def forget(self) -> None:
+        """Read files anew from here on, as they may have grown; which there are is taken as known."""
+        self._cache.clear()
+
+    def grown(self) -> list[str]:
+        """The runs in which anything is new since the last call, all of them at the first; for runs that still train.
+
+        Each call looks at the logdir again. From the first one on, what was read is kept, so that `read` has to read
+        only what came after the last whole record of each file, and files that are new. A file that was written anew
+        is read anew; a file that is gone takes its points with it.
+
+        Raises:
+            BadInputError: As `run_ids`.
+        """
+        self._cache.keeps = True
+        self.__dict__.pop("_folders", None)
+        self._split.clear()
+        before, found = self._seen, self.files()
+        self._seen = {run_id: [(path, self._cache.stamp(path)) for path in files] for run_id, files in found.items()}
+        return [run_id for run_id, files in self._seen.items() if files != before.get(run_id)]
 
     @cached_property
     def _folders(self) -> dict[str, tuple[Part, ...]]:
@@ -129,25 +160,3 @@ class TensorBoardReader(OneByOne):
         return sorted(
             read, key=lambda pair: (pair[1].started if pair[0].time is None else pair[0].time, pair[1].started)
         )
-
-
-def _joined(files: Iterable[EventFile]) -> dict[str, Points]:
-    """The points of each tag: those of one file after the other, less those that a restart voids."""
-    pieces: defaultdict[str, list[Points]] = defaultdict(list)
-    for events in files:
-        if events.restart is not None:
-            for written in pieces.values():
-                written[:] = [points.before(events.restart) for points in written]
-        for tag, points in events.points.items():
-            pieces[tag].append(points)
-    joined = {
-        tag: Points(
-            np.concatenate([points.steps for points in written]),
-            np.concatenate([points.values for points in written]),
-            np.concatenate([points.wall_times for points in written]),
-        )
-        if len(written) > 1
-        else written[0]
-        for tag, written in pieces.items()
-    }
-    return {tag: points for tag, points in joined.items() if len(points)}

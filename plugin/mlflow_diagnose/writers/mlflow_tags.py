@@ -13,7 +13,7 @@ from curve_analyzers.registry import all_rules
 from mlflow_diagnose.errors import ReadError, WriteError
 from mlflow_diagnose.readers.mlflow import TrackingStore
 from mlflow_diagnose.report.words import best_step
-from mlflow_diagnose.text import plain
+from mlflow_diagnose.text import as_markdown, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +126,7 @@ def note_of(report: Report) -> str:
     for finding in report.findings:
         if finding.consequence_of is None:
             advice = f" Try first: {finding.remedies[0]}" if finding.remedies else ""
-            lines += ["", f"- {finding.severity.word}: {_as_text(finding.message + advice)}"]
+            lines += ["", f"- {finding.severity.word}: {as_markdown(finding.message + advice)}"]
     return "\n".join(lines)
 
 
@@ -150,8 +150,3 @@ def _written(tags: Mapping[str, str]) -> list[str]:
         for key, text in tags.items()
         if key.startswith(PREFIX) and (key.removeprefix(PREFIX) in names or FINDING.match(text))
     ]
-
-
-def _as_text(untrusted: str) -> str:
-    """Text that Markdown shows as it is: names from a log make no link, picture or element."""
-    return re.sub(r"([\\`*_\[\]])", r"\\\1", plain(untrusted)).replace("<", "&lt;")

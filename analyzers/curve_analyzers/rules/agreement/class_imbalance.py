@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.examples import Example, decay, flat, line, run
+from curve_analyzers.examples import Example, decay, flat, line, run, step
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.progress import measure_all
@@ -41,13 +41,14 @@ class ClassImbalance(Analyzer):
 
     needs = (Need.ACCURACY,)
     least = 3
-    explains = ("loss_metric_disagreement", "underfitting", "no_learning", "not_converged")
+    explains = ("loss_metric_disagreement", "fit", "no_learning", "not_converged", "wasted_compute", "plateau")
 
     good: float = threshold(0.6, "accuracy from which it looks good", gt=0, lt=1)
     poor: float = threshold(
         0.5, "a fair score's distance above guessing, as a share of the accuracy's, that is poor", gt=0
     )
     useless: float = threshold(0.15, "the same, from which the model is of no use", ge=0)
+    precise: float = threshold(0.5, "precision from which the model finds few, and gets those right", gt=0, lt=1)
     frozen: float = threshold(0.9, "share of the evaluations at one and the same accuracy", gt=0, le=1)
 
     fires = (
@@ -59,11 +60,24 @@ class ClassImbalance(Analyzer):
             "AUC of a coin", run(30, val_loss=decay(0.6, 0.3), val_accuracy=flat(0.9, 0.001), val_auc=flat(0.5, 0.01))
         ),
         Example("recall stays low", run(30, val_accuracy=line(0.9, 0.93, 0.002), val_recall=line(0.0, 0.08, 0.005))),
+        Example(
+            "the accuracy freezes after the first epoch, in training too",
+            run(
+                25,
+                train_loss=decay(0.3, 0.1),
+                train_accuracy=step(0.94, 0.976, 0.03, 0.0),
+                val_accuracy=step(0.95, 0.98, 0.03, 0.0),
+            ),
+        ),
         Example("nothing but a frozen accuracy", run(30, train_loss=decay(0.6, 0.2), val_accuracy=flat(0.95, 0.0))),
     )
     quiet = (
         Example("a good accuracy with a good F1", run(30, val_accuracy=decay(0.6, 0.95), val_f1=decay(0.3, 0.93))),
         Example("an accuracy that grows", run(30, train_loss=decay(), val_accuracy=decay(0.5, 0.95))),
+        Example(
+            "too strict: precision_recall_imbalance",
+            run(30, val_accuracy=flat(0.85, 0.001), val_precision=flat(0.97, 0.005), val_recall=flat(0.2, 0.005)),
+        ),
         Example("a poor accuracy", run(30, val_accuracy=flat(0.2), val_f1=flat(0.05, 0.005))),
         Example("perfect from the start", run(30, train_loss=decay(0.1, 0.001), val_accuracy=flat(1.0, 0.0))),
     )
@@ -93,6 +107,8 @@ class ClassImbalance(Analyzer):
         promised, share = self._end(accuracy), above[role] / self._end(accuracy)
         if share > self.poor:
             return
+        if role.quantity in {"recall", "f1"} and self._precise(run, role):
+            return
         name, worst = run.roles[role], fair[role]
         yield self.finding(
             Severity.CRITICAL if share <= self.useless else Severity.WARNING,
@@ -107,10 +123,22 @@ class ClassImbalance(Analyzer):
 
     def _never_moved(self, run: RunCurves, accuracy: Curve) -> bool:
         """Whether the accuracy stood at one value from the first evaluation on, though the loss was learning."""
-        values, counts = np.unique(accuracy.values, return_counts=True)
-        stood = counts.max() >= self.frozen * len(accuracy) and values[counts.argmax()] == accuracy.values[0]
+        train = Role(Split.TRAIN, "accuracy")
+        curves = [accuracy, *([run[train]] if train in run and len(run[train]) >= self.least else [])]
         losses = measure_all(run, [role for role in run.learning if role.quantity == "loss"], self.least)
-        return bool(stood) and self._end(accuracy) < 1 and any(loss.fell for loss in losses)
+        return all(map(self._stood, curves)) and any(loss.fell for loss in losses)
+
+    def _stood(self, accuracy: Curve) -> bool:
+        """Whether an accuracy below 1 never left its value again, from the first evaluations on."""
+        still = np.isclose(accuracy.values, np.median(accuracy.values), rtol=1e-9, atol=0)
+        return bool(still.mean() >= self.frozen and still[1:].argmax() <= len(still) * (1 - self.frozen)) and (
+            self._end(accuracy) < 1
+        )
+
+    def _precise(self, run: RunCurves, role: Role) -> bool:
+        """Whether what the model names it gets right, and only names too little: `precision_recall_imbalance`."""
+        precision = replace(role, quantity="precision")
+        return precision in run and len(run[precision]) > 0 and self._end(run[precision]) >= self.precise
 
     def _alone(self, accuracy: Curve) -> Finding:
         value = self._end(accuracy)

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.epoch_length import epoch_lengths
 from curve_analyzers.examples import Example, decay, flat, run, sawtooth, step
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.model import Floats, Ints, Role, RunCurves
+from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
 from curve_analyzers.progress import measure
 from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import certainty, running_median, spread
 from curve_analyzers.wording import count
+
+TOGETHER = 0.95  # length of the mean direction of spikes within the epoch, 1 where all are at one place
+BY_CHANCE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,10 @@ class LossSpikes(Analyzer):
             run(2000, train_loss=decay(noise=0.05).bumped({0.3: 3.0, 0.55: 4.0, 0.7: 3.0, 0.9: 3.5}, width=0.002)),
         ),
         Example("once an epoch", run(400, train_loss=decay().bumped({k / 8: 1.5 for k in range(1, 8)}, width=0.003))),
+        Example(
+            "in some epochs, at the same place",
+            run(400, train_loss=decay().bumped({k / 8: 1.5 for k in (1, 2, 4, 5, 7)}, 0.003), params={"epochs": 8}),
+        ),
     )
     quiet = (
         Example("heavy but even noise", run(600, train_loss=decay(noise=0.15).noisy(0.15, heavy=True))),
@@ -71,9 +79,9 @@ class LossSpikes(Analyzer):
         usual = running_median(curve.values, width)
         over = (curve.values - usual)[width // 2 :]  # at the start the median runs ahead of the first fall
         limit = self._limit(over, usual[width // 2 :], measure(run, role).fall)
-        peaks, heights = _peaks(over, limit, longest=width // 2)
+        peaks, ends = _peaks(over, limit, longest=width // 2)
         if len(peaks):
-            yield self._finding(run, role, peaks + width // 2, heights / limit[peaks])
+            yield self._finding(run, role, peaks + width // 2, ends + width // 2, over[peaks] / limit[peaks])
 
     def _limit(self, over: Floats, usual: Floats, fall: float) -> Floats:
         """(n,) the height from which a point stands out, from the noise, its tails, and the fall of the curve."""
@@ -84,45 +92,63 @@ class LossSpikes(Analyzer):
         )
         return np.maximum(max(noise, self.share * fall), self.level * np.abs(usual))
 
-    def _finding(self, run: RunCurves, role: Role, peaks: Ints, excess: Floats) -> Finding:
+    def _finding(self, run: RunCurves, role: Role, peaks: Ints, ends: Ints, excess: Floats) -> Finding:
         curve = run.cost(role)
-        steps = curve.steps[peaks]
-        period = _even_distance(steps)
-        values = [role.measures.shown(float(curve.values[peak])) for peak in peaks]
+        steps, took = curve.steps[peaks], curve.steps[ends] - curve.steps[peaks]
+        period, told = _period(run, curve, steps)
         highest = role.measures.shown(float(curve.values[peaks].max()))
-        again = f", one every {period} steps" if period else ""
         where = ", ".join(map(str, steps[:5])) + (", ..." if len(peaks) > 5 else "")  # noqa: PLR2004 - five fit a line
-        spikes = count(len(peaks), "spike")
+        spikes, again = count(len(peaks), "spike"), f", one every {period:g} steps{told}" if period else ""
         return self.finding(
             Severity.WARNING if len(peaks) >= self.several else Severity.INFO,
             max(certainty(float(each), 1.0) for each in excess),
             Span((curve.name,), int(steps[0]), int(steps[-1])),
             f"{spikes}, first at step {steps[0]}",
-            f"{curve.name} shows {spikes} that recovered (step {where}), the largest to {highest:.4g}{again}.",
-            {"count": len(peaks), "steps": where, "highest": max(values, key=abs), "period": period},
+            f"{curve.name} shows {spikes} that recovered (step {where}), the largest to {highest:.4g}{again}. The "
+            f"way back took {count(int(np.median(took)), 'step')} as a rule, {took.max()} at most.",
+            {
+                "count": len(peaks),
+                "steps": where,
+                "highest": highest,
+                "period": period,
+                "share_of_points": len(peaks) / len(curve),
+                "usual_recovery_steps": float(np.median(took)),
+                "longest_recovery_steps": int(took.max()),
+            },
             (
                 "Clip the gradient norm (1.0 is a usual start).",
                 lower_rate(run),
-                "Look at the batches at these steps"
-                + (
-                    f": they come back every {period} steps, as one part of the data does once an epoch."
-                    if period
-                    else "."
-                ),
+                f"Look at the batches at these steps: they come back every {period:g} steps, as one part of the data "
+                "does once an epoch."
+                if period
+                else "Look at the batches at these steps.",
             ),
         )
 
 
-def _peaks(over: Floats, limit: Floats, longest: int) -> tuple[Ints, Floats]:
-    """The highest point of each jump that begins and ends within `longest` points, and its height."""
+def _peaks(over: Floats, limit: Floats, longest: int) -> tuple[Ints, Ints]:
+    """The highest point of each jump that begins and ends within `longest` points, and the first point after it."""
     high = np.r_[False, over > limit, False]
     edges = np.flatnonzero(high[1:] != high[:-1])
     starts, ends = edges[::2], edges[1::2]
     recovered = (ends - starts <= longest) & (ends < len(over))
-    peaks = [
-        start + int(over[start:end].argmax()) for start, end in zip(starts[recovered], ends[recovered], strict=True)
-    ]
-    return np.asarray(peaks, np.int64), over[peaks] if peaks else np.empty(0)
+    starts, ends = starts[recovered], ends[recovered]
+    peaks = [start + int(over[start:end].argmax()) for start, end in zip(starts, ends, strict=True)]
+    return np.asarray(peaks, np.int64), ends
+
+
+def _period(run: RunCurves, curve: Curve, steps: Ints) -> tuple[float | None, str]:
+    """The distance at which spikes come back, and what it is where the run tells.
+
+    Either all stand equally far apart, or all in the same part of an epoch, though not every epoch has one: Rayleigh's
+    test of directions (Mardia and Jupp, "Directional Statistics", 2000).
+    """
+    for length, _ in epoch_lengths(run, curve):
+        towards = abs(np.exp(2j * np.pi * (steps % length) / length).mean()) if length > 0 else 0.0
+        if towards >= TOGETHER and np.exp(-len(steps) * towards**2) <= BY_CHANCE:
+            return length, ", an epoch"
+    even = _even_distance(steps)
+    return (float(even), "") if even else (None, "")
 
 
 def _even_distance(steps: Ints) -> int | None:

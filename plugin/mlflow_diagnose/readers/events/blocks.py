@@ -17,6 +17,7 @@ from mlflow_diagnose.readers.events.scalars import SCALAR_PLUGINS, Values, walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from curve_analyzers.model import Ints
     from mlflow_diagnose.readers.events.buffers import Buffer
@@ -40,6 +41,7 @@ class Content:
         started: Wall time of the first record that has one, seconds since 1970; else 0.
         restarts: The records that say that training ran again, and from which step.
         hparams: The records of hyper-parameters.
+        others: The tags whose tensors are another plugin's, from here on.
         damaged: How many records were damaged.
         holds_data: Whether there is a record besides the file's version.
     """
@@ -48,17 +50,21 @@ class Content:
     started: float
     restarts: Sequence[tuple[int, int]]
     hparams: Sequence[bytes]
+    others: AbstractSet[str]
     damaged: int
     holds_data: bool
 
 
-def read_records(buffer: Buffer, files: Sequence[Records], *, verify: bool) -> list[Content]:
+def read_records(
+    buffer: Buffer, files: Sequence[Records], *, verify: bool, others: Sequence[AbstractSet[str]]
+) -> list[Content]:
     """What the records of each file in a buffer hold.
 
     Args:
         buffer: The files.
         files: Where the records of each are.
         verify: Whether to check the payloads of small records against their checksums.
+        others: The tags of each file whose tensors are known to be another plugin's.
     """
     headers = np.concatenate([file.headers for file in files])
     starts = headers + HEADER_BYTES
@@ -67,7 +73,7 @@ def read_records(buffer: Buffer, files: Sequence[Records], *, verify: bool) -> l
     reading = _Reading(buffer, starts, ends, firsts)
     for first in range(0, len(starts), BLOCK_RECORDS):
         reading.read(np.arange(first, min(first + BLOCK_RECORDS, len(starts))), verify=verify)
-    return reading.contents()
+    return reading.contents(others)
 
 
 def _tag(text: bytes) -> str | None:
@@ -102,10 +108,10 @@ class _Reading:
         if len(odd := records[walked.odd]):
             self.values[-1] = _in_order(walked.values, self._parse(odd))
 
-    def contents(self) -> list[Content]:
+    def contents(self, others: Sequence[AbstractSet[str]]) -> list[Content]:
         """What each file holds, after all records were taken."""
         values = _joined(self.values)
-        points = split(values, self.times, self.tags.known, self.firsts, self.restarts)
+        points, others = split(values, self.times, self.tags.known, self.firsts, self.restarts, others)
         bounds = list(zip(self.firsts.tolist(), self.firsts[1:].tolist(), strict=False))
         return [
             Content(
@@ -113,6 +119,7 @@ class _Reading:
                 self._started(first, stop),
                 self.restarts.get(file, ()),
                 self.hparams.get(file, ()),
+                others[file],
                 int(np.count_nonzero(self.damaged[first:stop])),
                 not (self.versions[first:stop] | self.damaged[first:stop]).all(),
             )

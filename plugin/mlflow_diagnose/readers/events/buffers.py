@@ -43,10 +43,9 @@ class Buffer:
 
     def words_at(self, at: Ints) -> Words:
         """The eight bytes at each offset as an integer, with zeros for up to seven beyond the end."""
-        beyond = np.clip(at - (len(self) - 8), 0, 7)
         words: Words = self._at("<u8", at)
-        if beyond.any():
-            words >>= (8 * beyond).astype(np.uint64)
+        if at.max(initial=0) > len(self) - 8:
+            words >>= (8 * np.clip(at - (len(self) - 8), 0, 7)).astype(np.uint64)
         return words
 
     def checksums_at(self, at: Ints) -> npt.NDArray[np.uint32]:
@@ -65,7 +64,8 @@ class Buffer:
         size = np.dtype(kind).itemsize
         # A number begins at every byte: views with a stride of one byte copy nothing.
         everywhere: npt.NDArray[Any] = np.ndarray((len(self) - size + 1,), kind, self.octets, strides=(1,))
-        return everywhere[np.minimum(at, len(everywhere) - 1)]
+        last = len(everywhere) - 1
+        return everywhere[at if at.max(initial=0) <= last else np.minimum(at, last)]
 
 
 def varints(buffer: Buffer, at: Ints, longest: int = VARINT_BYTES) -> tuple[Ints, Ints]:

@@ -1,4 +1,4 @@
-"""What was read of the event files of a logdir and is not used yet."""
+"""What was read of the event files of a logdir and is not used yet, or is still written to."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from mlflow_diagnose.readers.events.event_files import EventFile
 
+    Stamp = tuple[int, int, int]
+
 __all__ = ["EventCache"]
 
 MOST_POINTS = 8_000_000  # that are held, about 200 MB
@@ -20,48 +22,88 @@ MOST_POINTS = 8_000_000  # that are held, about 200 MB
 class EventCache:
     """Reads each file once, and small files together with those that are to be read next.
 
-    Where more is held than fits, what was read first is forgotten, to be read again when it is needed.
+    Where more is held than fits, what was used longest ago is forgotten, to be read again when it is needed.
+
+    Attributes:
+        keeps: Whether files are kept when they are taken, to be read on from there when they have grown.
     """
 
     def __init__(self, *, verify: bool) -> None:
+        self.keeps = False
         self._verify = verify
         self._order: list[Path] = []
         self._places: dict[Path, int] = {}
         self._held: dict[Path, EventFile] = {}
+        self._stamps: dict[Path, Stamp | None] = {}
+        self._grown: set[Path] = set()
         self._points = 0
 
     def expect(self, paths: Iterable[Path]) -> None:
-        """Say in which order files will be read."""
+        """Say in which order files will be read, and which of those that are kept have grown."""
         self._order = list(paths)
         self._places = {path: place for place, path in enumerate(self._order)}
+        if not self.keeps:
+            return
+        for gone in self._held.keys() - self._places.keys():
+            self._forget(gone)
+        stamps = {path: _stamp(path) for path in self._order}
+        self._grown |= {path for path in self._held if stamps[path] != self._stamps.get(path)}
+        self._stamps = stamps
+
+    def stamp(self, path: Path) -> Stamp | None:
+        """What tells whether a file that is kept has changed, as of when it was last expected."""
+        return self._stamps.get(path)
+
+    def clear(self) -> None:
+        """Forget all that is held: the files may have grown since."""
+        self._held.clear()
+        self._points = 0
 
     def look(self, path: Path) -> EventFile:
         """A file, which is held for when it is taken."""
-        if path not in self._held:
-            for each, events in read_next(self._following(path), verify=self._verify).items():
-                self._held[each] = events
-                self._points += _count(events)
+        if path not in self._held or path in self._grown:
+            for each, events in read_next(self._following(path), before=self._held, verify=self._verify).items():
+                self._hold(each, events)
         found = self._held[path]
+        if self.keeps:
+            self._hold(path, found)  # as the one that was used last
         while self._points > MOST_POINTS:
             self._forget(next(iter(self._held)))
         return found
 
     def take(self, path: Path) -> EventFile:
-        """A file, which is forgotten."""
+        """A file, which is forgotten unless it is to be kept."""
         found = self.look(path)
-        if path in self._held:
+        if path in self._held and not self.keeps:
             self._forget(path)
         return found
 
     def _following(self, path: Path) -> Iterator[Path]:
         yield path
         for place in range(self._places.get(path, len(self._order)) + 1, len(self._order)):
-            if (following := self._order[place]) not in self._held:
+            if (following := self._order[place]) not in self._held or following in self._grown:
                 yield following
 
+    def _hold(self, path: Path, events: EventFile) -> None:
+        """Hold a file, in place of what was held of it."""
+        self._forget(path)
+        self._held[path] = events
+        self._points += _count(events)
+
     def _forget(self, path: Path) -> None:
-        self._points -= _count(self._held.pop(path))
+        self._grown.discard(path)
+        if path in self._held:
+            self._points -= _count(self._held.pop(path))
 
 
 def _count(events: EventFile) -> int:
     return sum(map(len, events.points.values()))
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """What changes when a file does; None where it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino

@@ -40,23 +40,26 @@ class Records:
     Attributes:
         headers: (n,) int64, where each begins in the buffer.
         end: The offset after the last whole record, counted from the file's first byte.
-        gaps: What is no record, in a few words each.
+        gaps: What before that is no record, in a few words each.
+        rest: What stands after it, in a few words: not a record, or not yet; empty where nothing does.
     """
 
     headers: Ints
     end: int
     gaps: Sequence[str]
+    rest: str
 
 
-def find_records(buffer: Buffer, begin: int, stop: int, start: int = 0) -> Records:
-    """The records of the file that lies from `begin` to `stop` in the buffer, from its byte `start` on.
+def find_records(buffer: Buffer, begin: int, stop: int, offset: int = 0) -> Records:
+    """The records of a file, of which the buffer holds from `begin` to `stop` what begins at its byte `offset`.
 
     Every length is checked against its checksum. Where one fails, the next place where one does not is where the file
     goes on.
     """
     pieces: list[Ints] = []
     gaps: list[str] = []
-    at = end = begin + start
+    rest = ""
+    at = end = begin
     steps = FEWEST_STEPS
     while at < stop:
         walked, at = _follow(buffer, at, stop, steps)
@@ -66,13 +69,16 @@ def find_records(buffer: Buffer, begin: int, stop: int, start: int = 0) -> Recor
             if at == stop:
                 break
             if stop - at >= HEADER_BYTES and _size(buffer.data[at : at + HEADER_BYTES]):
-                gaps.append("the last record is cut off")
+                rest = "the last record is cut off"
                 break
             if len(gaps) == MOST_GAPS:
-                gaps.append(f"what follows byte {at - begin} was left out")
+                rest = f"what follows byte {at - begin + offset} was left out"
                 break
             following = _next_record(buffer, at + 1, stop)
-            gaps.append(_describe_gap(buffer, at, following, begin, stop))
+            if following == stop:
+                rest = _describe_rest(buffer, at, stop, at - begin + offset)
+                break
+            gaps.append(_describe_gap(at - begin + offset, following - at))
             at = following
             continue
         predicted, at = _predict(buffer, [*walked, at], stop)
@@ -80,7 +86,7 @@ def find_records(buffer: Buffer, begin: int, stop: int, start: int = 0) -> Recor
         end = at
         if len(predicted) < steps:
             steps = min(2 * steps, MOST_STEPS)
-    return Records(np.concatenate([np.zeros(0, np.int64), *pieces]), end - begin, gaps)
+    return Records(np.concatenate([np.zeros(0, np.int64), *pieces]), end - begin + offset, gaps, rest)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -159,13 +165,16 @@ def _next_record(buffer: Buffer, at: int, stop: int) -> int:
     return stop
 
 
-def _describe_gap(buffer: Buffer, start: int, end: int, begin: int, stop: int) -> str:
-    """What stands from `start` to `end` in the file from `begin` to `stop`."""
-    if end == stop:
-        if start == begin:
-            return "not an event file"
-        if not buffer.octets[start:end].any():
-            return f"{end - start} zero bytes at the end"
-        if end - start < HEADER_BYTES:
-            return "the last record is cut off"
-    return f"{end - start} bytes from byte {start - begin} on are not a record and were left out"
+def _describe_gap(offset: int, length: int) -> str:
+    return f"{length} bytes from byte {offset} on are not a record and were left out"
+
+
+def _describe_rest(buffer: Buffer, start: int, stop: int, offset: int) -> str:
+    """What stands from `start` to `stop` in the buffer, at the end of a file of which it is the byte `offset`."""
+    if not offset:
+        return "not an event file"
+    if not buffer.octets[start:stop].any():
+        return f"{stop - start} zero bytes at the end"
+    if stop - start < HEADER_BYTES:
+        return "the last record is cut off"
+    return _describe_gap(offset, stop - start)

@@ -155,20 +155,19 @@ def _values(
     what = buffer.octets_at(at)
     kinds = np.where(what == SIMPLE_VALUE, SIMPLE, np.where(what == VALUE_TENSOR, TENSOR, OTHER)).astype(np.uint8)
     inner, after = at + 1, at + 5
-    longer = np.flatnonzero(kinds != SIMPLE)
-    inner[longer], after[longer] = _delimited(buffer, at[longer])
-    sound[longer] &= (kinds[longer] == TENSOR) | np.isin(what[longer], PICTURES)
+    if len(longer := np.flatnonzero(kinds != SIMPLE)):
+        inner[longer], after[longer] = _delimited(buffer, at[longer])
+        sound[longer] &= (kinds[longer] == TENSOR) | np.isin(what[longer], PICTURES)
     sound &= (after > 0) & (after <= ends)
 
-    named = np.flatnonzero(sound & (after < ends))
-    name_starts, name_stops = _delimited(buffer, after[named])
-    sound[named] &= (buffer.octets_at(after[named]) == METADATA) & (name_stops == ends[named])
-    sound[named] &= name_stops - name_starts <= LONGEST_NAME
-
     plugin_ids = np.zeros(len(at), np.int64)
-    has_name = sound[named]
-    named = named[has_name]
-    plugin_ids[named] = plugins.of(buffer, name_starts[has_name], (name_stops - name_starts)[has_name])
+    if len(named := np.flatnonzero(sound & (after < ends))):
+        name_starts, name_stops = _delimited(buffer, after[named])
+        sound[named] &= (buffer.octets_at(after[named]) == METADATA) & (name_stops == ends[named])
+        sound[named] &= name_stops - name_starts <= LONGEST_NAME
+        has_name = sound[named]
+        named = named[has_name]
+        plugin_ids[named] = plugins.of(buffer, name_starts[has_name], (name_stops - name_starts)[has_name])
     tag_ids = np.full(len(at), -1)
     rows = np.flatnonzero(sound)
     tag_ids[rows] = tags.of(buffer, tag_starts[rows], (at - tag_starts)[rows])
@@ -177,9 +176,9 @@ def _values(
     numbers = np.zeros(len(at))
     rows = np.flatnonzero(sound & (kinds == SIMPLE))
     numbers[rows] = buffer.floats_at(inner[rows])
-    rows = np.flatnonzero(sound & (kinds == TENSOR))
-    numbers[rows], kinds[rows], odd = _tensors(buffer, inner[rows], after[rows])
-    sound[rows] = ~odd
+    if len(rows := np.flatnonzero(sound & (kinds == TENSOR))):
+        numbers[rows], kinds[rows], odd = _tensors(buffer, inner[rows], after[rows])
+        sound[rows] = ~odd
     return kinds, tag_ids, plugin_ids, numbers, ~sound
 
 

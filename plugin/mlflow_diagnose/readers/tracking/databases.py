@@ -162,7 +162,7 @@ class SqliteFile(Database):
 
     @contextmanager
     def many(self) -> Iterator[Callable[[str, str], Points]]:
-        """Through ADBC where that is installed: twice as fast, once it is imported.
+        """Through ADBC: twice as fast, once it is imported.
 
         It brings a second SQLite, and two in one process share the process's locks: what one closes, it unlocks for
         the other. So not where another thread could be writing to the store.
@@ -198,18 +198,16 @@ def _sqlite_path(uri: str) -> Path:
 
 def _adbc() -> ModuleType | None:
     try:
-        from adbc_driver_sqlite import dbapi  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError:
+        from adbc_driver_sqlite import dbapi  # noqa: PLC0415 - slow to import
+    except ImportError:  # not every machine has it built
         return None
     return dbapi
 
 
 def _points_of_arrow(cursor: Any, query: str, run_id: str) -> Points:  # noqa: ANN401 - ADBC may not be installed
-    cursor.execute(query, (run_id,))
-    table = cursor.fetch_arrow_table()
-    if not table.num_rows:  # then ADBC knows no types
-        return Points.of_rows(())
-    name, time, step, value = table.columns
+    # ADBC takes the type of a column from its first values, which may all be NULL where a metric began with NaN.
+    cursor.execute(f"SELECT '' AS name, 0 AS time, 0 AS step, 0.5 AS value UNION ALL {query}", (run_id,))
+    name, time, step, value = cursor.fetch_arrow_table().slice(1).columns
     names = name.combine_chunks().dictionary_encode()
     return Points(
         list(map(_readable, names.dictionary.cast("binary").to_pylist())),
