@@ -40,7 +40,10 @@ class Tab {
   }
 
   start() {
-    document.body.append(this.lost, this.list.element, this.view.element, this.said);
+    document.body.append(
+      el("main", {}, el("h1", { class: "unseen" }, "Diagnose"), this.lost, this.list.element, this.view.element),
+      this.said,
+    );
     this.list.element.addEventListener("click", (event) => this.#follow(event));
     this.view.element.addEventListener("click", (event) => this.#follow(event));
     addEventListener("hashchange", () => this.#turned());

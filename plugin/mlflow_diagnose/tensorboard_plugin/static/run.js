@@ -14,7 +14,7 @@ export class RunView {
   /** @param announce tells a sentence to those who listen */
   constructor(announce) {
     this.#announce = announce;
-    this.element = el("main", { id: "run", tabindex: "-1" });
+    this.element = el("section", { id: "run", "aria-label": "The open run", tabindex: "-1" });
     this.figure = el("div", { class: "drawing" });
     new ResizeObserver(() => this.#redraw()).observe(this.element);
   }
@@ -59,7 +59,7 @@ export class RunView {
 
   #parts(told) {
     const back = el("p", { class: "back" }, el("a", { href: link(null) }, "‹ All runs"));
-    if (told.state !== "ready") return [back, el("section", { class: "card" }, el("h1", {}, told.id), el("p", {}, why(told)))];
+    if (told.state !== "ready") return [back, el("section", { class: "card" }, el("h2", {}, told.id), el("p", {}, why(told)))];
     return [
       back,
       head(told),
@@ -88,7 +88,7 @@ function why(told) {
 
 function section(title, ...children) {
   const id = title.toLowerCase().replaceAll(" ", "-");
-  return el("section", { "aria-labelledby": id }, el("h2", { id }, title), ...children);
+  return el("section", { "aria-labelledby": id }, el("h3", { id }, title), ...children);
 }
 
 function head(told) {
@@ -96,7 +96,7 @@ function head(told) {
     "header",
     { class: "card" },
     badge(told.status, told.status_word),
-    el("h1", {}, told.headline),
+    el("h2", {}, told.headline),
     el("p", { class: "lead" }, prose(told.lead)),
     told.first ? el("p", { class: "first" }, el("strong", {}, "Try this first"), " ", prose(told.first)) : null,
     told.sentence ? el("p", { class: "muted" }, told.sentence) : null,
@@ -117,14 +117,14 @@ function sign(told) {
 
 function cause(finding) {
   const effects = finding.consequences.map((each, place) =>
-    fold(`${finding.title}/${each.title}/${place}`, "", [el("strong", {}, each.title), badge(each.severity), muted(each.brief)], details(each, "h5")),
+    fold(`${finding.title}/${each.title}/${place}`, "", [el("strong", {}, each.title), badge(each.severity), muted(each.brief)], details(each, "h6")),
   );
   return el(
     "article",
     { class: "card" },
-    el("header", {}, el("h3", {}, finding.title), badge(finding.severity)),
-    details(finding, "h4"),
-    effects.length ? el("div", { class: "explained" }, el("h4", {}, "What follows from it"), effects) : null,
+    el("header", {}, el("h4", {}, finding.title), badge(finding.severity)),
+    details(finding, "h5"),
+    effects.length ? el("div", { class: "explained" }, el("h5", {}, "What follows from it"), effects) : null,
   );
 }
 
@@ -201,13 +201,13 @@ function table(heads, rows) {
 }
 
 function overview(page) {
-  if (!page?.total) return el("section", { class: "rest" }, el("h1", {}, "Diagnose"), el("p", { class: "muted" }, page?.trouble || "No run has logged a scalar yet."));
+  if (!page?.total) return el("section", { class: "rest" }, el("h2", {}, "Diagnose"), el("p", { class: "muted" }, page?.trouble || "No run has logged a scalar yet."));
   const count = (kind) => page.counts[kind] ?? 0;
   const line = (kind, word) => (count(kind) ? el("li", {}, badge(kind, `${count(kind).toLocaleString("en")} ${word}`)) : null);
   return el(
     "section",
     { class: "rest" },
-    el("h1", {}, page.total === 1 ? "One run" : `${page.total.toLocaleString("en")} runs`),
+    el("h2", {}, page.total === 1 ? "One run" : `${page.total.toLocaleString("en")} runs`),
     el(
       "ul",
       {},
