@@ -262,6 +262,7 @@ def test_the_list_is_given_by_pages():
     first = page_of(rows, {})
     assert (first["total"], first["matching"], len(first["rows"]), first["offset"]) == (130, 130, 50, 0)
     assert first["counts"] == {"critical": 65, "healthy": 65}
+    assert first["verdicts"] == [["Overfitting", 65, 0]]
     last = page_of(rows, {"offset": "5000", "limit": "50"})
     assert (last["offset"], len(last["rows"])) == (100, 30)
     found = page_of(rows, {"q": "OVERFIT 12", "status": "critical", "limit": "x", "offset": "-3"})
