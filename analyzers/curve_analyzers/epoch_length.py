@@ -11,9 +11,11 @@ from curve_analyzers import hyperparameters
 from curve_analyzers.alignment import same_unit
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves, Split
 
-__all__ = ["Repetition", "epoch_lengths", "fold"]
+__all__ = ["Repetition", "epoch_lengths", "fold", "once_an_epoch", "part_of_an_epoch"]
 
 PARTS = 16  # of an epoch, at most
+NEAR = 0.02  # of a whole number
+OFTEN = 2.0  # times as many points as epochs: a curve of several points an epoch
 FINEST = 64  # the same for neighbours to be compared
 NUDGE = 1e-6  # of a part: a place that rounding put just before its beginning
 LEFT_OUT = 0.25  # of the run at its start, through which the loss falls whatever the order of the data
@@ -51,6 +53,19 @@ def epoch_lengths(run: RunCurves, curve: Curve) -> Iterator[tuple[float, str]]:
             apart = np.diff(held_out.steps).astype(np.float64)
             if np.ptp(apart) <= 1:
                 yield float(apart.mean()), f"the distance of the points of {held_out.name}"
+
+
+def part_of_an_epoch(run: RunCurves, curve: Curve, period: float, least: int = 1) -> bool:
+    """Whether a period in steps goes into an epoch a whole number of times, `least` times at least."""
+    parts = [steps / period for steps, _ in epoch_lengths(run, curve)] if period > 0 else []
+    return any(round(part) >= least and abs(part - round(part)) <= NEAR * part for part in parts)
+
+
+def once_an_epoch(run: RunCurves, curve: Curve) -> bool:
+    """Whether a curve has about one point an epoch, as far as the number of epochs and the held-out curves tell."""
+    evaluated = max((len(run[role]) for role in run.held_out), default=0)
+    epochs = hyperparameters.epochs(run) or 0
+    return all(len(curve) <= OFTEN * points for points in (evaluated, epochs) if points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -132,18 +132,21 @@ class Board:
                 self._scan()
                 next_scan = max(now + SCAN_EVERY, time.monotonic() + (time.monotonic() - now) / SHARE)
             with self._changed:
-                run_id, later = self._next()
-                if run_id is None:
-                    if time.monotonic() - self._looked > LOOKING:
-                        self._thread = None
-                        return
-                    self._changed.wait(max(min(next_scan, later) - time.monotonic(), 0.01))
-                    continue
                 if time.monotonic() - self._looked > LOOKING:
                     self._thread = None
                     return
-                stamp = self._stamps[run_id]
-            self._judge(run_id, stamp)
+                run_id, _ = self._next()
+                stamp, awaited = self._stamps.get(run_id or ""), run_id in {*self._opened, *self._wanted}
+            if not awaited:
+                # Nobody waits for this one, but somebody will soon open one of those that are done.
+                import mlflow_diagnose.report.chart  # noqa: F401, PLC0415 - matplotlib takes a second
+            if run_id is not None:
+                self._judge(run_id, stamp)
+                continue
+            with self._changed:
+                run_id, later = self._next()
+                if run_id is None:
+                    self._changed.wait(max(min(next_scan, later) - time.monotonic(), 0.01))
 
     def _scan(self) -> None:
         try:

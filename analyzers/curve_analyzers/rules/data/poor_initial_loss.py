@@ -93,6 +93,7 @@ class PoorInitialLoss(Analyzer):
 
     needs = (LOSS_AND_YARDSTICK,)
     vouches = False
+    explains = ("gradients", "loss_metric_disagreement")
 
     times: float = threshold(3.0, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
     early: float = threshold(0.3, "share of the run within which that is looked for", gt=0, le=1)
@@ -149,9 +150,11 @@ class PoorInitialLoss(Analyzer):
         # Before the first evaluation of a loss of each step nobody counted the mistakes: those of guessing.
         classes = class_count(run) or 2
         first = max(float(wrong[0]), 1 - 1 / classes) if steps or score.split is not loss.split else float(wrong[0])
-        if first < self.few or wrong.min() > self.learned * first:
+        if first < self.few:
             return None
-        early = max(LEAST_SCORES, round(self.early * len(accuracy)))
+        # A score that never learns is no yardstick, but up to the first evaluation no score needs to have learned.
+        followed = wrong.min() <= self.learned * first
+        early = max(LEAST_SCORES, round(self.early * len(accuracy))) if followed else 1
         levels = _levels(curve, accuracy.steps[:early], smooth=steps)
         even = np.where(wrong[:early] > COUNTED, levels * first / np.maximum(wrong[:early], COUNTED), np.inf)
         least = int(even.argmin())

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.epoch_length import Repetition, epoch_lengths, fold
+from curve_analyzers.epoch_length import Repetition, epoch_lengths, fold, part_of_an_epoch
 from curve_analyzers.examples import Example, Shape, decay, flat, run, sawtooth
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, RunCurves
 from curve_analyzers.signal import certainty, periodicity, running_median
 from curve_analyzers.wording import percent
 
-WHOLE_PART = 1.5  # of an epoch, the longest period that is part of it
-NEAR = 0.02  # of a whole number
 WITHIN = "the loss itself, and a whole part of an epoch"
 FEW = 6.0  # epochs; with so few, twice the variance is asked for, as one wave may fit them all
 
@@ -110,7 +108,7 @@ class UnshuffledData(Analyzer):
         role = run.training[0]
         curve = run.cost(role)
         lengths = list(epoch_lengths(run, curve))
-        lengths += self._own_period(curve, [steps for steps, _ in lengths])
+        lengths += self._own_period(run, curve, known=bool(lengths))
         folded = [fold(curve, steps, source, least=round(self.points)) for steps, source in lengths]
         found = [each for each in folded if each and self._repeats(each)]
         if found:
@@ -118,16 +116,16 @@ class UnshuffledData(Analyzer):
             if not _scheduled(run, clearest):
                 yield self._finding(curve, clearest)
 
-    def _own_period(self, curve: Curve, epochs: list[float]) -> list[tuple[float, str]]:
+    def _own_period(self, run: RunCurves, curve: Curve, *, known: bool) -> list[tuple[float, str]]:
         """The period of the curve itself that noise hardly has: a part of an epoch, or any where none is known."""
         half = curve.values[len(curve) // 4 :]
         rest = half - running_median(half, max(2 * (len(half) // 8) + 1, 5))
         likely, points = periodicity(rest)
         period = points * (float(curve.steps[-1]) - float(curve.steps[0])) / (len(curve) - 1)
-        within = [epoch / period for epoch in epochs if epoch > WHOLE_PART * period]
-        if any(abs(part - round(part)) <= NEAR * part for part in within):
-            return [(period, WITHIN)] if likely < self.chance_within else []
-        return [(period, "the loss itself")] if likely < self.chance and not epochs else []
+        if not known:
+            return [(period, "the loss itself")] if likely < self.chance else []
+        within = likely < self.chance_within and part_of_an_epoch(run, curve, period, least=2)
+        return [(period, WITHIN)] if within else []
 
     def _repeats(self, folded: Repetition) -> bool:
         return (

@@ -10,18 +10,12 @@ import numpy as np
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, run, sawtooth
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.hyperparameters import validation_size
-from curve_analyzers.model import Curve, Role, RunCurves
+from curve_analyzers.held_out_size import COUNTED, FULL, held_out_examples
+from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.quantities import Kind
 from curve_analyzers.signal import certainty, noise
 from curve_analyzers.wording import percent
-
-FULL = 1.5  # a share does not exceed 1; what exceeds this is a percentage
-ROUNDING = 0.02  # of one example's share, by which a logged score may miss a whole number of them
-MULTIPLES = 4  # the smallest difference seen may be that of so many examples
-MOST = 2000  # examples up to which single ones show in a score
-COUNTED = ("accuracy", "error_rate")  # scores that are a number of examples over all of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +94,7 @@ class ValidationNoise(Analyzer):
         measured = dict.fromkeys([*run.held_out, *run.held_out_scores()])
         # An episode of a reward is no example.
         roles = [role for role in measured if role.measures.kind is not Kind.REWARD and len(run[role]) >= self.least]
-        examples = validation_size(run) or next(filter(None, (examples_of(role, run[role]) for role in roles)), None)
+        examples = held_out_examples(run)
         if examples is None:
             jumps = [finding for role in roles if (finding := self._by_jumps(run, measure(run, role)))]
             yield from jumps[:1]
@@ -114,13 +108,14 @@ class ValidationNoise(Analyzer):
         if counted and late * examples > self.gains * full:
             return
         brought = f", and the second half of the run brought {late * examples / full:.2g} of them" if counted else ""
+        share = percent(1 / examples)
         yield self.finding(
             Severity.WARNING,
             min(certainty(1 / examples, self.one), 0.95),
             Span((val.name,), int(val.curve.steps[0]), val.last_step),
             f"only {examples} held-out examples",
-            f"{val.name} is over {examples} examples: one of them moves an accuracy by {percent(1 / examples)}{brought}. "
-            "No  checkpoint can be told from its neighbours by that.",
+            f"{val.name} is over {examples} examples: one of them moves an accuracy by {share}{brought}. No checkpoint "
+            "can be told from its neighbours by that.",
             {"examples": examples, "one_example": 1 / examples, "late_gain": late, "noise": noise(val.curve.values)},
             self._remedies(),
         )
@@ -157,20 +152,3 @@ class ValidationNoise(Analyzer):
 def _as_often(train: Progress, val: Progress) -> bool:
     """Whether both were logged about as often; a loss of each step is noisier than a mean over the epoch."""
     return len(val.curve) <= 2 * len(train.curve) and len(train.curve) <= 2 * len(val.curve)
-
-
-def examples_of(role: Role, score: Curve) -> int | None:
-    """Over how many examples a score is a share, where so few that single ones show; None where that is unknown."""
-    if role.quantity not in COUNTED or role.part:
-        return None
-    shares = np.unique(score.values) / (100.0 if np.abs(score.values).max() > FULL else 1.0)
-    apart = np.diff(shares)
-    apart = apart[apart > 1 / (2 * MOST)]
-    if len(apart) < 2:  # noqa: PLR2004 - two values may be whole shares of anything
-        return None
-    for multiple in range(1, MULTIPLES + 1):
-        examples = round(multiple / float(apart.min()))
-        counts = shares * examples
-        if 1 < examples <= MOST and bool((np.abs(counts - np.round(counts)) <= ROUNDING).all()):
-            return examples
-    return None

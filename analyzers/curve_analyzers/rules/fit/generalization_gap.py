@@ -66,7 +66,7 @@ class GeneralizationGap(Analyzer):
 
     needs = (Need.PAIR,)
 
-    wide: float = threshold(0.28, "width of the gap, as a share of the way to the best value, that warns", gt=0)
+    wide: float = threshold(0.3, "width of the gap, as a share of the way to the best value, that warns", gt=0)
     visible: float = threshold(0.15, "the same, from which it is told as info", gt=0)
     good: float = threshold(0.1, "what may be missing to a perfect held-out score for a gap to cost little", ge=0)
 

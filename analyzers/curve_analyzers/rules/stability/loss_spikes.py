@@ -12,7 +12,7 @@ from curve_analyzers.epoch_length import epoch_lengths
 from curve_analyzers.examples import Example, decay, flat, run, sawtooth, step
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
-from curve_analyzers.progress import measure
+from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import certainty, running_median, spread
 from curve_analyzers.wording import count
@@ -44,10 +44,12 @@ class LossSpikes(Analyzer):
     least = 12
 
     height: float = threshold(8.0, "height over the curve's own noise, in standard deviations", gt=0)
-    even: float = threshold(3.0, "height over what nine in ten points stay within, as a factor", gt=1)
-    one_sided: float = threshold(2.0, "height over the deepest drop, as a factor: noise goes both ways", gt=1)
-    share: float = threshold(0.1, "height as a share of the fall of the curve", gt=0)
-    level: float = threshold(0.05, "height as a share of the loss around it", gt=0)
+    even: float = threshold(4.0, "height over the depth that one point in twenty falls below, as a factor", gt=1)
+    one_sided: float = threshold(
+        2.0, "height over the deepest drop, as a factor, where the best value is unknown", gt=1
+    )
+    share: float = threshold(0.05, "height as a share of the fall of the curve", gt=0)
+    level: float = threshold(0.3, "height as a share of the loss around it", gt=0)
     longest: float = threshold(0.05, "share of the run within which a jump must have recovered", gt=0, lt=1)
     several: float = threshold(2, "spikes from which it is a warning; fewer are told as information", ge=1)
 
@@ -74,23 +76,35 @@ class LossSpikes(Analyzer):
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the first of the curves the run is judged on."""
         role = run.learning[0]
-        curve = run.cost(role)
+        progress, curve = measure(run, role), run.cost(role)
         width = min(2 * max(2, round(self.longest * len(curve))) + 1, 101)
         usual = running_median(curve.values, width)
-        over = (curve.values - usual)[width // 2 :]  # at the start the median runs ahead of the first fall
-        limit = self._limit(over, usual[width // 2 :], measure(run, role).fall)
-        peaks, ends = _peaks(over, limit, longest=width // 2)
+        # At the start the median runs ahead of the first fall.
+        values, usual = curve.values[width // 2 :], usual[width // 2 :]
+        over = self._excess(values, usual, progress)
+        over = np.minimum(over, (values - usual) / (self.share * progress.fall or np.finfo(np.float64).tiny))
+        peaks, ends = _peaks(over, longest=width // 2)
         if len(peaks):
-            yield self._finding(run, role, peaks + width // 2, ends + width // 2, over[peaks] / limit[peaks])
+            yield self._finding(run, role, peaks + width // 2, ends + width // 2, over[peaks])
 
-    def _limit(self, over: Floats, usual: Floats, fall: float) -> Floats:
-        """(n,) the height from which a point stands out, from the noise, its tails, and the fall of the curve."""
-        noise = max(
-            self.height * spread(over),
-            self.even * float(np.quantile(np.abs(over), 0.9)),
-            self.one_sided * float(-over.min()),
-        )
-        return np.maximum(max(noise, self.share * fall), self.level * np.abs(usual))
+    def _excess(self, values: Floats, usual: Floats, progress: Progress) -> Floats:
+        """(n,) how far each point stands out of noise, its tails and its level, as a factor of what is just enough.
+
+        The noise of a loss grows with the loss and has its long tail above: it is even in the logarithm of what is
+        missing to the best value. Where that is unknown the curve is judged as it is, and noise goes both ways.
+        """
+        lowest = progress.perfect
+        if np.isfinite(lowest) and values.min() > lowest and usual.min() > lowest:
+            over = np.log((values - lowest) / (usual - lowest))
+            limit = np.maximum(self._tails(over), np.log1p(self.level))
+        else:
+            over = values - usual
+            limit = np.maximum(max(self._tails(over), self.one_sided * float(-over.min())), self.level * np.abs(usual))
+        return np.asarray(over / np.maximum(limit, np.finfo(np.float64).tiny), np.float64)
+
+    def _tails(self, over: Floats) -> float:
+        """What noise may reach: by its spread, and by how far it goes down, where no spike is."""
+        return max(self.height * spread(over), self.even * float(np.quantile(-over, 0.95)))
 
     def _finding(self, run: RunCurves, role: Role, peaks: Ints, ends: Ints, excess: Floats) -> Finding:
         curve = run.cost(role)
@@ -126,9 +140,9 @@ class LossSpikes(Analyzer):
         )
 
 
-def _peaks(over: Floats, limit: Floats, longest: int) -> tuple[Ints, Ints]:
+def _peaks(over: Floats, longest: int) -> tuple[Ints, Ints]:
     """The highest point of each jump that begins and ends within `longest` points, and the first point after it."""
-    high = np.r_[False, over > limit, False]
+    high = np.r_[False, over > 1, False]
     edges = np.flatnonzero(high[1:] != high[:-1])
     starts, ends = edges[::2], edges[1::2]
     recovered = (ends - starts <= longest) & (ends < len(over))

@@ -63,7 +63,7 @@ class RestartJump(Analyzer):
 
     pause: float = threshold(10.0, "time between two points over the usual, from which training may have stopped", gt=1)
     most: float = threshold(5, "pauses up to which they are taken for resumes; what is regular is an evaluation", ge=1)
-    height: float = threshold(0.1, "height of the jump as a share of the fall up to there", gt=0)
+    height: float = threshold(0.03, "height of the jump as a share of the fall up to there", gt=0)
     regained: float = threshold(0.25, "share of the height that is won back afterwards", ge=0, le=1)
 
     fires = (

@@ -6,6 +6,7 @@ import { link, RunList } from "./list.js";
 import { RunView } from "./run.js";
 
 const EVERY = 2500; // ms between two questions
+const WHILE_JUDGING = 1000; // ms, while verdicts come in
 const SOON = 400; // ms, while the server has only begun to look
 
 /** Called by TensorBoard in the tab's frame. */
@@ -30,9 +31,12 @@ class Tab {
     this.said = el("p", { class: "unseen", role: "status", "aria-live": "polite" });
     this.lost = el("p", { class: "lost", role: "alert", hidden: true });
     this.list = new RunList(() => this.#ask());
-    this.view = new RunView((sentence) => {
-      this.said.textContent = sentence;
-    });
+    this.view = new RunView(
+      (sentence) => {
+        this.said.textContent = sentence;
+      },
+      (words) => this.list.find(words),
+    );
   }
 
   get #open() {
@@ -40,7 +44,10 @@ class Tab {
   }
 
   start() {
-    document.body.append(this.lost, this.list.element, this.view.element, this.said);
+    document.body.append(
+      el("main", {}, el("h1", { class: "unseen" }, "Diagnose"), this.lost, this.list.element, this.view.element),
+      this.said,
+    );
     this.list.element.addEventListener("click", (event) => this.#follow(event));
     this.view.element.addEventListener("click", (event) => this.#follow(event));
     addEventListener("hashchange", () => this.#turned());
@@ -101,7 +108,7 @@ class Tab {
       this.lost.textContent = `What is shown may be old: ${error.message}.`;
       this.lost.hidden = false;
     }
-    setTimeout(() => mine === this.#asking && this.#ask(), soon ? SOON : EVERY);
+    setTimeout(() => mine === this.#asking && this.#ask(), soon ? SOON : this.#page?.waiting ? WHILE_JUDGING : EVERY);
   }
 }
 
