@@ -11,7 +11,7 @@ from tensorboard.util.tensor_util import make_tensor_proto
 
 from eventlogs import restart
 
-__all__ = ["events", "values"]
+__all__ = ["consistent_logs", "events", "values"]
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 steps = st.integers(-(2**40), 2**50) | st.integers(0, 300)
@@ -76,3 +76,74 @@ def events(draw) -> Event:
     else:
         event = restart(abs(event.step) % 200)
     return event
+
+
+NUMBERS = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "?"]  # of tensors that TensorBoard turns into arrays
+
+
+@st.composite
+def layouts(draw) -> dict:
+    """How a program writes one of its tags: as what, and where it names the plugin."""
+    return {
+        "kind": draw(st.sampled_from(["simple"] * 4 + ["tensor"] * 4 + ["shaped", "text", "histogram", "image"])),
+        "dtype": draw(st.sampled_from(NUMBERS)),
+        "packed": draw(st.booleans()),
+        "plugin": draw(st.sampled_from(["scalars", "scalars", "", "mine"])),
+        "named": draw(st.sampled_from(["first", "always", "never"])),
+        "description": draw(st.sampled_from(["", "what it is", "long " * 300])),
+    }
+
+
+@st.composite
+def consistent_logs(draw) -> list[list[Event]]:
+    """The events of each file of a run in which every tag is written in one way, as programs do, restarts included."""
+    tags = draw(
+        st.dictionaries(st.sampled_from(["loss", "val/loss", "loss/a", "x" * 130]) | texts, layouts(), max_size=6)
+    )
+    files = []
+    for _ in range(draw(st.integers(1, 3))):
+        unnamed = {tag for tag, layout in tags.items() if layout["named"] != "never"}
+        written = []
+        for _ in range(draw(st.integers(0, 20))):
+            kind = draw(st.sampled_from(["values"] * 12 + ["graph", "log", "restart"]))
+            event = Event(wall_time=draw(times), step=draw(steps))
+            if kind == "restart":
+                event = restart(draw(st.integers(0, 200)))
+            elif kind == "graph":
+                event.graph_def = draw(st.binary(max_size=200))
+            elif kind == "log":
+                event.log_message.message = "hello"
+            else:
+                for tag in draw(st.lists(st.sampled_from(sorted(tags)), max_size=3)) if tags else ():
+                    event.summary.value.append(draw(laid_out(tag, tags[tag], named=tag in unnamed)))
+                    if tags[tag]["named"] == "first":
+                        unnamed.discard(tag)
+            written.append(event)
+        files.append(written)
+    return files
+
+
+@st.composite
+def laid_out(draw, tag: str, layout: dict, *, named: bool) -> Summary.Value:
+    """A value of a tag."""
+    value = Summary.Value(tag=tag)
+    if layout["kind"] == "simple":
+        value.simple_value = draw(numbers)
+    elif layout["kind"] == "histogram":
+        value.histo.CopyFrom(HistogramProto(num=3))
+    elif layout["kind"] == "image":
+        value.image.encoded_image_string = draw(st.binary(max_size=5000))
+    elif layout["kind"] == "text":
+        value.tensor.CopyFrom(make_tensor_proto(np.array(b"1.5")))
+    else:
+        dtype = np.dtype(layout["dtype"])
+        bits = draw(st.binary(min_size=dtype.itemsize, max_size=dtype.itemsize))
+        number = np.asarray(bool(bits[0]) if dtype.kind == "b" else np.frombuffer(bits, dtype)[0], dtype)
+        made = make_tensor_proto(np.full((2, 1), number) if layout["kind"] == "shaped" else number)
+        if layout["packed"] and layout["kind"] == "tensor":
+            made = TensorProto(dtype=made.dtype, tensor_content=number.tobytes())
+        value.tensor.CopyFrom(made)
+    if named:
+        value.metadata.plugin_data.plugin_name = layout["plugin"]
+        value.metadata.summary_description = layout["description"]
+    return value

@@ -83,8 +83,10 @@ def told_to_github(reports: Iterable[Report]) -> Iterator[Report]:
             click.echo(line, err=True)
         entries.append(entry_of(report))
         yield report
-    if entries:
-        add_summary(document(entries))
+    try:
+        add_summary(document(entries) if entries else "")
+    except OSError as error:
+        click.echo(f"mlflow-diagnose: the summary of the job (GITHUB_STEP_SUMMARY) was left out: {error}", err=True)
 
 
 def print_json(reports: Iterable[Report], failures: Sequence[tuple[str, str]], file: TextIO) -> None:

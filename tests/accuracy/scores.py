@@ -110,8 +110,11 @@ class Scores:
         return float(np.mean([rule.f1 for rule in self.rules()]))
 
     def false_alarms(self) -> list[Judged]:
-        """The healthy runs that were called unhealthy."""
-        return [each for each in self.healthy() if any(each.blamed)]
+        """The healthy runs that were called unhealthy for something that is not so.
+
+        A run that was resumed a day later and learned well stood still for a day: `stalled_training` may say so.
+        """
+        return [each for each in self.healthy() if any(not each.right(finding) for finding in each.blamed)]
 
     def healthy(self) -> list[Judged]:
         """The runs to which nothing was done."""
@@ -124,7 +127,7 @@ class Scores:
 
     def confusions(self) -> Counter[tuple[str, str]]:
         """How often each label that shows (or health) was given each other verdict."""
-        judged = [*self._showing(), *self.healthy()]
+        judged = [*self._showing(), *self.false_alarms()]
         pairs = ((each.labelled.label, each.report.verdict) for each in judged)
         return Counter(pair for pair in pairs if pair[0] != pair[1])
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -115,27 +114,6 @@ def test_random_layouts_are_read_to_the_bit(tmp_path_factory, logged, repeats, b
         patch.setattr(event_files, "SMALL_BYTES", 8)
         assert_same(path, verify=verify)
     assert read_events(path, verify=verify).trouble in {"", "holds nothing but its version"}
-
-
-def is_plain(event: Event) -> bool:
-    """Whether TensorBoard's own reader keeps the event as it is: other versions purge, other values become tensors."""
-    plain = [value.HasField("simple_value") and not value.HasField("metadata") for value in event.summary.value]
-    return all(plain) and not event.file_version
-
-
-@given(st.lists(events().filter(is_plain), min_size=1, max_size=40))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-def test_random_scalars_are_what_tensorboard_reads(tmp_path_factory, logged):
-    """Where TensorBoard's own reader keeps every point, they are the same, to the bit."""
-    folder = tmp_path_factory.mktemp("log")
-    path = write_bytes(folder, [version(), *map(record, logged)])
-    reference = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
-    expected = {
-        tag: expected_bits([(point.step, point.value, point.wall_time) for point in points])
-        for tag in reference.Tags()["scalars"]
-        if (points := reference.Scalars(tag))
-    }
-    assert {tag: bits(points) for tag, points in read_events(path).points.items()} == expected
 
 
 # --- untrusted bytes

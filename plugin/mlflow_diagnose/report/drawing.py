@@ -60,6 +60,11 @@ class Drawing:
             self._draw_panel(self._axes(top + head, body), panel)
             top += head + body
 
+    def _short(self, text: str, most: int) -> str:
+        """A text from a log in the width of so many letters."""
+        wide = cells(text) / max(len(text), 1)
+        return self.fit(text, int(most / max(wide, 1.0)))
+
     def _axes(self, top: float, height: float) -> Axes:
         box = (
             LEFT / self.width,
@@ -80,8 +85,8 @@ class Drawing:
         axes.set_ylim(len(rows), 0)
         for row, item in enumerate(rows):
             first, last = (item.first, item.last) if isinstance(item, Bar) else (item.at, item.at)
-            label = self.fit(item.label, 60)
-            at, side = _beside(axes, first, last, cells(item.label[:60]))
+            label = self._short(item.label, 60)
+            at, side = _beside(axes, first, last, min(cells(item.label), 60))
             if isinstance(item, Bar):
                 colour = COLOURS[SEVERITIES[item.severity]]
                 axes.plot((first, last), (row + 0.8, row + 0.8), color=colour, linewidth=3)
@@ -140,7 +145,7 @@ class Drawing:
 
     def _draw_line(self, axes: Axes, line: Line, panel: Panel) -> Line2D:
         colour = COLOURS[SERIES[line.series if panel.several else BY_SPLIT[line.split]]]
-        label = self.fit(line.label, 44) + ("" if len(line.x) else texts.NEVER_FINITE)
+        label = self._short(line.label, 44) + ("" if len(line.x) else texts.NEVER_FINITE)
         room = panel.high - panel.low
         low, high = (panel.low, panel.high) if panel.log else (panel.low - room, panel.high + room)
         if label.startswith("_"):  # which would keep it out of the legend
@@ -170,7 +175,7 @@ class Drawing:
         notes = [texts.LOG_SCALE] if panel.log else []
         if panel.beyond is not None:
             notes.append(texts.BEYOND.format(value=f"{panel.beyond:.3g}"))
-        axes.set_title(self.fit(panel.title, 60), loc="left", pad=above, fontsize=10, weight="bold")
+        axes.set_title(self._short(panel.title, 40), loc="left", pad=above, fontsize=10, weight="bold")
         if notes:
             axes.set_title(", ".join(notes), loc="right", pad=above, fontsize=9, color=COLOURS["muted"])
         # Matplotlib fills a legend by columns; by rows, each line has training and validation side by side.

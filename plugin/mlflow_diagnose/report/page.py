@@ -37,7 +37,7 @@ def page(report: Report) -> str:
         causes=words.causes(report),
         not_checked=words.not_checked(report),
         charts=[("wide", themed(chart_svg(report))), ("narrow", themed(chart_svg(report, NARROW)))],
-        alt=_alt(report),
+        alt=words.chart_in_words(report),
         others=others[:MOST_LISTED],
         others_left=max(len(others) - MOST_LISTED, 0),
         params=params[:MOST_LISTED],
@@ -56,16 +56,3 @@ def _caption(report: Report) -> str:
     told += [texts.CAPTION_RISE] if any(panel.rise for panel in shown.panels) else []
     told += [texts.CAPTION_BAND] if any(panel.band for panel in shown.panels) else []
     return " ".join(told)
-
-
-def _alt(report: Report) -> str:
-    """The chart in words."""
-    drawn = ", ".join(words.plain(name, 60) for name in report.run.roles.values()) or texts.ALT_NONE
-    step = words.best_step(report)
-    told = [texts.ALT.format(curves=drawn)]
-    told += [] if step is None else [texts.ALT_BEST.format(step=f"{step:,}")]
-    told += [
-        texts.ALT_FOUND.format(rule=words.title(finding.rule).capitalize(), steps=words.steps(finding.span))
-        for finding in report.findings[:6]
-    ]
-    return words.plain(" ".join(told))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from curve_analyzers.findings import Finding, Outcome, Report, Span, Status
 from curve_analyzers.model import StepUnit
 from curve_analyzers.wording import count
+from mlflow_diagnose.report import texts
 
 __all__ = [
     "LOG_MORE",
@@ -19,6 +20,7 @@ __all__ = [
     "best_step",
     "brief",
     "causes",
+    "chart_in_words",
     "confidence",
     "count",
     "headline",
@@ -183,6 +185,19 @@ def brief(report: Report) -> str:
 def rank(status: str) -> int:
     """Where a status stands in a list that begins with the worst."""
     return WORST_FIRST.index(status) if status in WORST_FIRST else len(WORST_FIRST)
+
+
+def chart_in_words(report: Report) -> str:
+    """What a chart shows, for those who cannot see it."""
+    drawn = ", ".join(plain(name, 60) for name in report.run.roles.values()) or texts.ALT_NONE
+    step = best_step(report)
+    told = [texts.ALT.format(curves=drawn)]
+    told += [] if step is None else [texts.ALT_BEST.format(step=f"{step:,}")]
+    told += [
+        texts.ALT_FOUND.format(rule=title(finding.rule).capitalize(), steps=steps(finding.span))
+        for finding in report.findings[:6]
+    ]
+    return plain(" ".join(told))
 
 
 def names(rules: Sequence[Outcome]) -> str:

@@ -13,8 +13,10 @@ __all__ = ["ORDER", "Line", "Row", "page_of"]
 
 # How a run stands; the worst first.
 ORDER = ("critical", "warning", "insufficient_data", "healthy", "unreadable", "waiting")
+UNHEALTHY = ORDER[:2]
 MOST_ROWS = 200  # of a page of the list
 USUAL_ROWS = 50
+MOST_VERDICTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Row:
 
 
 def page_of(rows: Sequence[Row], wanted: Mapping[str, str]) -> dict[str, Any]:
-    """A page of the list, as plain values.
+    """A page of the list, as plain values: its rows, and of all that fit the words how many stand how and show what.
 
     Args:
         rows: All runs, in the order of the logs.
@@ -72,6 +74,8 @@ def page_of(rows: Sequence[Row], wanted: Mapping[str, str]) -> dict[str, Any]:
     words = wanted.get("q", "").lower().split()
     named = [row for row in rows if all(word in f"{row.run_id} {row.verdict}".lower() for word in words)]
     counts = Counter(row.status for row in named)
+    by_status = Counter((row.verdict, row.status) for row in named)
+    faults = Counter(row.verdict for row in named if row.status in UNHEALTHY)
     found = [row for row in named if wanted.get("status") in {None, "", row.status}]
     if wanted.get("sort") == "worst":
         found.sort(key=lambda row: ORDER.index(row.status))
@@ -83,6 +87,10 @@ def page_of(rows: Sequence[Row], wanted: Mapping[str, str]) -> dict[str, Any]:
         "named": len(named),
         "matching": len(found),
         "counts": dict(counts),
+        "verdicts": [
+            [verdict, *(by_status[verdict, status] for status in UNHEALTHY)]
+            for verdict, _ in faults.most_common(MOST_VERDICTS)
+        ],
         "offset": offset,
         "limit": limit,
         "rows": [asdict(row) for row in found[offset : offset + limit]],

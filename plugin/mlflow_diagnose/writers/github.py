@@ -47,7 +47,7 @@ def add_summary(markdown: str) -> None:
         OSError: The summary's file cannot be written.
     """
     path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
+    if not path or not markdown:
         return
     file = Path(path)
     room = MOST_SUMMARY - (file.stat().st_size if file.exists() else 0)

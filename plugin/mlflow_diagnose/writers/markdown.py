@@ -15,7 +15,7 @@ __all__ = ["Entry", "as_text", "document", "entry_of"]
 # What Markdown or GitHub would make something of: emphasis, links, tables, formulas, elements.
 PUNCTUATION = re.compile(r"([\\`*_\[\]|~$])")
 # GitHub tells people and issues of it where they are named, and makes links of addresses; a comment parts the word.
-PARTED = re.compile(r"@|#(?=\d)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+PARTED = re.compile(r"@|#(?=\d)|:(?=//)|www(?=\.)", re.IGNORECASE)
 APART = "<!-- -->"
 
 

@@ -42,7 +42,7 @@ def blocks(row: Row, width: int) -> str:
         return ""
     xs, ys = points[::2], points[1::2]
     nearest = [
-        min(range(len(xs)), key=lambda place: abs(xs[place] - WIDTH * (column + 0.5) / width))
+        min(range(len(xs)), key=lambda place: abs(xs[place] - WIDTH * column / max(width - 1, 1)))
         for column in range(width)
     ]
     lowest, room = max(ys), max(ys) - min(ys)  # counted from the top

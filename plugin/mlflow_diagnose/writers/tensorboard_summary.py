@@ -65,28 +65,27 @@ class TensorBoardSummary:
         Raises:
             WriteError: They could not be written, or something else is where they belong.
         """
-        folder = self.folder(report.run.run_id)
+        folder, name = self.folder(report.run.run_id), report.run.run_id
+        # Whole or not at all: TensorBoard takes no file without `tfevents` in its name.
+        unfinished = folder / f".unfinished{OURS}"
         try:
             there = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
-            ours = [path for path in there if path.name.startswith(EVENTS) and path.name.endswith(OURS)]
-            if others := sorted({path.name for path in there} - {path.name for path in ours}):
-                raise WriteError(
-                    f"{folder} is not ours, it holds {others[0]}: the summary of {report.run.run_id!r} was not written"
-                )
+            if others := sorted(path.name for path in there if not path.name.endswith(OURS)):
+                raise WriteError(f"{folder} is not ours, it holds {others[0]}: the summary of {name!r} was not written")
             ending = f".{report.fingerprint}{OURS}"
-            if len(ours) == 1 and ours[0].name.endswith(ending) and not self.force:
+            if len(there) == 1 and there[0].name.endswith(ending) and not self.force:
                 return
             folder.mkdir(parents=True, exist_ok=True)
-            # Whole or not at all; TensorBoard takes no file without `tfevents` in its name.
-            unfinished = folder / f".unfinished-{os.getpid()}"
             unfinished.write_bytes(_records(report))
             # TensorBoard goes from file to file in the order of their names.
-            began = max([int(time.time()), *(_time(path) + 1 for path in ours)])
+            began = max([int(time.time()), *(_time(path) + 1 for path in there)])
             unfinished.replace(folder / f"{EVENTS}.{began}.{socket.gethostname()}.{os.getpid()}.0{ending}")
-            for path in ours:
+            for path in there:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            raise WriteError(f"the summary of {report.run.run_id!r} could not be written: {error}") from error
+            if folder.is_dir():
+                unfinished.unlink(missing_ok=True)
+            raise WriteError(f"the summary of {name!r} could not be written: {error}") from error
 
 
 def markdown_of(report: Report) -> str:

@@ -83,7 +83,8 @@ class LearningRateExhausted(Analyzer):
     falling: float = threshold(
         0.1, "gain in as long a stretch before, as a share of the fall: it was still falling", gt=0
     )
-    done: float = threshold(0.5, "share of the way to the best value below which it was far from done", gt=0, le=1)
+    done: float = threshold(0.25, "share of the way to the best value below which it was far from done", gt=0, le=1)
+    fair_score: float = threshold(0.4, "share of the way from which a held-out score says that it was not", gt=0, le=1)
 
     fires = (
         Example(
@@ -122,7 +123,7 @@ class LearningRateExhausted(Analyzer):
 
     def _scores_well(self, run: RunCurves) -> bool:
         """Whether a score between 0 and 1 came most of the way, whatever the loss says."""
-        return any(score.share >= self.done for score in measure_all(run, run.held_out_scores(), self.least))
+        return any(score.share >= self.fair_score for score in measure_all(run, run.held_out_scores(), self.least))
 
     def _tail(self, run: RunCurves, progress: Progress) -> Tail | None:
         """Measure the stretch after the last step at which there was a rate; None where it never went."""

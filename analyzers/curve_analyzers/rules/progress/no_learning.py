@@ -59,6 +59,7 @@ class NoLearning(Analyzer):
     )
     ended: float = threshold(0.1, "gain of the last fifth, as a share of the fall, below which it has ended", ge=0)
     guessed: float = threshold(0.12, "accuracy above 1/C, as a share of the way to 1, that is still guessing", ge=0)
+    times: float = threshold(1.5, "the same as a multiple of 1/C, which counts where there are many classes", gt=1)
     good: float = threshold(0.2, "what may be missing to a perfect score for the model to have been good already", ge=0)
 
     fires = (
@@ -129,9 +130,8 @@ class NoLearning(Analyzer):
             return False
         accuracy = measure(run, role)
         above = (-accuracy.end / -accuracy.perfect - 1 / classes) / (1 - 1 / classes)
-        return above <= self.guessed and all(
-            progress.share < self.unlearned and progress.settled(self.ended) for progress in curves
-        )
+        guessing = above <= self.guessed and -accuracy.end / -accuracy.perfect <= self.times / classes
+        return guessing and all(progress.share < self.unlearned and progress.settled(self.ended) for progress in curves)
 
     def _finding(self, run: RunCurves, progress: Progress) -> Finding:
         name = progress.name

@@ -27,6 +27,11 @@ export function prose(text) {
   return text.split("`").map((part, place, all) => (place % 2 && place < all.length - 1 ? el("code", {}, part) : part));
 }
 
+/** A name that may break after its separators, and whose direction of writing stays its own. */
+export function named(name) {
+  return el("bdi", {}, name.split(/(?<=[/_\-.=,])/).flatMap((part, place) => (place ? [el("wbr"), part] : [part])));
+}
+
 /** A status or severity as a word with a sign, so that it is told without its colour. */
 export function badge(kind, word = kind) {
   const sign = { critical: "✗", warning: "!", healthy: "✓", info: "i", waiting: "…" }[kind] ?? "?";

@@ -6,6 +6,7 @@ import { link, RunList } from "./list.js";
 import { RunView } from "./run.js";
 
 const EVERY = 2500; // ms between two questions
+const WHILE_JUDGING = 1000; // ms, while verdicts come in
 const SOON = 400; // ms, while the server has only begun to look
 
 /** Called by TensorBoard in the tab's frame. */
@@ -24,15 +25,19 @@ class Tab {
   #runs = new Source();
   #run = new Source();
   #page = null;
-  #asking = 0;
+  #asking = 0; // counts the questions: an answer to any but the last is dropped
+  #asleep = false;
 
   constructor() {
     this.said = el("p", { class: "unseen", role: "status", "aria-live": "polite" });
     this.lost = el("p", { class: "lost", role: "alert", hidden: true });
     this.list = new RunList(() => this.#ask());
-    this.view = new RunView((sentence) => {
-      this.said.textContent = sentence;
-    });
+    this.view = new RunView(
+      (sentence) => {
+        this.said.textContent = sentence;
+      },
+      (words) => this.list.find(words),
+    );
   }
 
   get #open() {
@@ -40,13 +45,16 @@ class Tab {
   }
 
   start() {
-    document.body.append(this.lost, this.list.element, this.view.element, this.said);
+    document.body.append(
+      el("main", {}, el("h1", { class: "unseen" }, "Diagnose"), this.lost, this.list.element, this.view.element),
+      this.said,
+    );
     this.list.element.addEventListener("click", (event) => this.#follow(event));
     this.view.element.addEventListener("click", (event) => this.#follow(event));
     addEventListener("hashchange", () => this.#turned());
     document.addEventListener("visibilitychange", () => this.#ask());
     // TensorBoard hides the frame of a tab that is not shown.
-    new ResizeObserver(() => !this.#asking && this.#ask()).observe(document.documentElement);
+    new ResizeObserver(() => this.#asleep && this.#ask()).observe(document.documentElement);
     this.#turned();
   }
 
@@ -74,10 +82,8 @@ class Tab {
   /** Ask for both, then again after a while; a later call takes the place of an earlier one. */
   async #ask() {
     const mine = ++this.#asking;
-    if (document.hidden || !innerHeight || !innerWidth) {
-      this.#asking = 0;
-      return;
-    }
+    this.#asleep = document.hidden || !innerHeight || !innerWidth;
+    if (this.#asleep) return;
     let soon = false;
     try {
       const open = this.#open;
@@ -95,13 +101,17 @@ class Tab {
         if (told) this.view.show({ id: open, ...told });
         soon ||= told?.state === "waiting";
       }
-      this.lost.hidden = true;
+      this.#tellTrouble(this.#page.trouble);
     } catch (error) {
       if (mine !== this.#asking) return;
-      this.lost.textContent = `What is shown may be old: ${error.message}.`;
-      this.lost.hidden = false;
+      this.#tellTrouble(`What is shown may be old: ${error.message}.`);
     }
-    setTimeout(() => mine === this.#asking && this.#ask(), soon ? SOON : EVERY);
+    setTimeout(() => mine === this.#asking && this.#ask(), soon ? SOON : this.#page?.waiting ? WHILE_JUDGING : EVERY);
+  }
+
+  #tellTrouble(sentence) {
+    if (this.lost.textContent !== sentence) this.lost.textContent = sentence;
+    this.lost.hidden = !sentence;
   }
 }
 

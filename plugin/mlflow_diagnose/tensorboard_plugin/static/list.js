@@ -1,6 +1,6 @@
 // The list of runs: a page of it at a time, filtered by name and by how a run stands.
 
-import { badge, el, svg } from "./dom.js";
+import { badge, el, named, svg } from "./dom.js";
 
 const STANDS = [
   ["critical", "Critical"],
@@ -59,6 +59,12 @@ export class RunList {
     return this.#query;
   }
 
+  /** Show the runs whose name or verdict holds these words. */
+  find(words) {
+    this.filter.value = words;
+    this.#want({ q: words, status: "" });
+  }
+
   #want(part) {
     this.#query = { ...this.#query, offset: 0, ...part };
     this.#changed();
@@ -99,10 +105,10 @@ export class RunList {
       el(
         "a",
         { href: link(row.run_id), "data-run": row.run_id },
-        el("span", { class: "name", title: row.run_id }, el("bdi", {}, row.run_id)),
+        el("span", { class: "name", title: row.run_id }, named(row.run_id)),
         small(row.lines),
         el("span", { class: "what" }, badge(row.status, row.verdict)),
-        more ? el("span", { class: "brief", title: more }, more) : null,
+        el("span", { class: "brief", title: more || null }, more),
       ),
     );
   }

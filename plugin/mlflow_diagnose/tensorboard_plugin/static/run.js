@@ -1,7 +1,7 @@
 // One run: the diagnosis in the words and the order of the report's page.
 
 import { text } from "./api.js";
-import { badge, drawing, el, prose } from "./dom.js";
+import { badge, drawing, el, named, prose, svg } from "./dom.js";
 import { link } from "./list.js";
 
 const NARROW = 560; // pixels of room below which the narrow chart is the readable one
@@ -10,11 +10,16 @@ export class RunView {
   #told = null;
   #width = "";
   #announce;
+  #find;
 
-  /** @param announce tells a sentence to those who listen */
-  constructor(announce) {
+  /**
+   * @param announce tells a sentence to those who listen
+   * @param find lists the runs that show what is named
+   */
+  constructor(announce, find) {
     this.#announce = announce;
-    this.element = el("main", { id: "run", tabindex: "-1" });
+    this.#find = find;
+    this.element = el("section", { id: "run", "aria-label": "The open run", tabindex: "-1" });
     this.figure = el("div", { class: "drawing" });
     new ResizeObserver(() => this.#redraw()).observe(this.element);
   }
@@ -43,7 +48,9 @@ export class RunView {
   /** Show that no run is open. */
   rest(page) {
     this.#told = null;
-    this.element.replaceChildren(overview(page));
+    const focused = this.element.contains(document.activeElement) ? document.activeElement.value : null;
+    this.element.replaceChildren(overview(page, this.#find));
+    if (focused) [...this.element.querySelectorAll("button")].find((each) => each.value === focused)?.focus();
   }
 
   async #redraw() {
@@ -59,7 +66,7 @@ export class RunView {
 
   #parts(told) {
     const back = el("p", { class: "back" }, el("a", { href: link(null) }, "‹ All runs"));
-    if (told.state !== "ready") return [back, el("section", { class: "card" }, el("h1", {}, told.id), el("p", {}, why(told)))];
+    if (told.state !== "ready") return [back, el("section", { class: "card" }, el("h2", {}, told.id), el("p", {}, why(told)))];
     return [
       back,
       head(told),
@@ -88,19 +95,18 @@ function why(told) {
 
 function section(title, ...children) {
   const id = title.toLowerCase().replaceAll(" ", "-");
-  return el("section", { "aria-labelledby": id }, el("h2", { id }, title), ...children);
+  return el("section", { "aria-labelledby": id }, el("h3", { id }, title), ...children);
 }
 
 function head(told) {
   return el(
     "header",
     { class: "card" },
-    badge(told.status, told.status_word),
-    el("h1", {}, told.headline),
+    el("p", { class: "name" }, badge(told.status, told.status_word), el("span", {}, "Run ", el("strong", {}, named(told.name)))),
+    el("h2", {}, told.headline),
     el("p", { class: "lead" }, prose(told.lead)),
     told.first ? el("p", { class: "first" }, el("strong", {}, "Try this first"), " ", prose(told.first)) : null,
     told.sentence ? el("p", { class: "muted" }, told.sentence) : null,
-    el("p", { class: "name" }, "Run ", el("strong", {}, el("bdi", {}, told.name))),
   );
 }
 
@@ -117,14 +123,14 @@ function sign(told) {
 
 function cause(finding) {
   const effects = finding.consequences.map((each, place) =>
-    fold(`${finding.title}/${each.title}/${place}`, "", [el("strong", {}, each.title), badge(each.severity), muted(each.brief)], details(each, "h5")),
+    fold(`${finding.title}/${each.title}/${place}`, "", [el("strong", {}, each.title), badge(each.severity), muted(each.brief)], details(each, "h6")),
   );
   return el(
     "article",
     { class: "card" },
-    el("header", {}, el("h3", {}, finding.title), badge(finding.severity)),
-    details(finding, "h4"),
-    effects.length ? el("div", { class: "explained" }, el("h4", {}, "What follows from it"), effects) : null,
+    el("header", {}, el("h4", {}, finding.title), badge(finding.severity)),
+    details(finding, "h5"),
+    effects.length ? el("div", { class: "explained" }, el("h5", {}, "What follows from it"), effects) : null,
   );
 }
 
@@ -200,17 +206,20 @@ function table(heads, rows) {
   );
 }
 
-function overview(page) {
-  if (!page?.total) return el("section", { class: "rest" }, el("h1", {}, "Diagnose"), el("p", { class: "muted" }, page?.trouble || "No run has logged a scalar yet."));
+/** All runs in a glance: how they stand, and which faults they show. */
+function overview(page, find) {
+  if (!page?.total) return el("section", { class: "rest" }, el("h2", {}, "Diagnose"), el("p", { class: "muted" }, page?.trouble || "No run has logged a scalar yet."));
   const count = (kind) => page.counts[kind] ?? 0;
   const line = (kind, word) => (count(kind) ? el("li", {}, badge(kind, `${count(kind).toLocaleString("en")} ${word}`)) : null);
+  const most = Math.max(...page.verdicts.map(([, critical, warning]) => critical + warning));
+  const runs = page.named === 1 ? "One run" : `${page.named.toLocaleString("en")} runs`;
   return el(
     "section",
     { class: "rest" },
-    el("h1", {}, page.total === 1 ? "One run" : `${page.total.toLocaleString("en")} runs`),
+    el("h2", {}, page.named === page.total ? runs : `${runs} of ${page.total.toLocaleString("en")}`),
     el(
       "ul",
-      {},
+      { class: "stand" },
       line("critical", "critical"),
       line("warning", "with a warning"),
       line("healthy", "with nothing wrong found"),
@@ -218,6 +227,34 @@ function overview(page) {
       line("unreadable", "unreadable"),
       line("waiting", "not judged yet"),
     ),
+    page.verdicts.length
+      ? [
+          el("h3", {}, "What they show"),
+          el("ul", { class: "faults" }, page.verdicts.map(([verdict, critical, warning]) => fault(verdict, critical, warning, most, find))),
+        ]
+      : null,
     el("p", { class: "muted" }, "Pick a run to see what is wrong with it and what to try first."),
+  );
+}
+
+function fault(verdict, critical, warning, most, find) {
+  const number = critical + warning;
+  const told = [critical && `${critical.toLocaleString("en")} critical`, warning && `${warning.toLocaleString("en")} with a warning`];
+  const bar = svg(
+    "svg",
+    { class: "bar", viewBox: `0 0 ${most} 1`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { class: "critical", width: critical, height: 1 }),
+    svg("rect", { class: "warning", x: critical, width: warning, height: 1 }),
+  );
+  return el(
+    "li",
+    {},
+    el(
+      "button",
+      { type: "button", value: verdict, title: told.filter(Boolean).join(", "), onclick: () => find(verdict) },
+      el("span", {}, verdict),
+      bar,
+      el("span", { class: "count" }, number.toLocaleString("en")),
+    ),
   );
 }
