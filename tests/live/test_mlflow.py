@@ -376,7 +376,7 @@ class TestNote:
         """With what to try first; names from a log make no element and no link."""
         found = report("r", finding("a_rule"), finding("other", cause="a_rule"))
         assert note_of(found) == "**Diagnosis: a rule**\n\n- warning: It shows a\\_rule. Try first: Stop early."
-        assert r"It shows \[x\](u)&lt;b>." in note_of(report("r", finding("[x](u)<b>")))
+        assert r"It shows \[x\](u)&lt;b&gt;." in note_of(report("r", finding("[x](u)<b>")))
 
     def test_a_note_is_kept_current_in_the_description(self, store):
         """Once there, it follows the diagnosis, asked for or not."""
