@@ -181,7 +181,8 @@ class OverRegularized(Analyzer):
         )
 
     def _scores_well(self, run: RunCurves) -> bool:
-        return any(score.left <= self.good for score in measure_all(run, run.held_out_scores(), self.least))
+        scores = measure_all(run, run.held_out_scores(), self.least)
+        return bool(scores) and all(score.left <= self.good for score in scores)
 
     def _strong(self, run: RunCurves) -> str:
         """The logged regularization that is strong, in words."""
@@ -198,12 +199,14 @@ class OverRegularized(Analyzer):
         return decay >= self.strong_decay
 
     def _scored(self, run: RunCurves) -> list[tuple[Progress, Progress]]:
-        """The scores between 0 and 1 that were logged both in training and on validation data."""
+        """The scores of classes that were logged both in training and on validation data; an R2 is the loss again."""
         pairs = [(role, replace(role, split=Split.VAL)) for role in run.scores(Split.TRAIN) if role.measures.bounded]
         return [
             (measure(run, train), measure(run, val))
             for train, val in pairs
-            if val in run and train.quantity not in TRADED and min(len(run[train]), len(run[val])) >= self.least
+            if val in run
+            and train.quantity not in {*TRADED, "r2"}
+            and min(len(run[train]), len(run[val])) >= self.least
         ]
 
     def _finding(self, run: RunCurves, pair: Handicap) -> Finding:

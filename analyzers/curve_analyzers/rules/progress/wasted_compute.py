@@ -81,7 +81,7 @@ class WastedCompute(Analyzer):
     needs = (Need.LEARNING,)
     least = 12
 
-    late: float = threshold(0.28, "share of the run by which all that it brought was there", gt=0, lt=1)
+    late: float = threshold(0.3, "share of the run by which all that it brought was there", gt=0, lt=1)
     points: float = threshold(50, "points logged in vain that make the waste large", ge=1)
     gain: float = threshold(0.01, "gain, as a share of the whole fall, that is none", ge=0)
     value: float = threshold(0.05, "the same as a share of the value it ended at", ge=0)
