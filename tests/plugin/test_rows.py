@@ -138,7 +138,7 @@ def test_a_dispute_is_ready_to_type():
     report = reports.overfitting()
     judged = replace(report.outcomes[0], thresholds={"rise": 0.05, "severe": 0.5})
     told = dispute(replace(report, outcomes=(judged, *report.outcomes[1:])))
-    assert told.config == "[rules.overfitting]\nrise = 0.05\nsevere = 0.5"
+    assert told.config == ("[rules.overfitting]", "rise = 0.05", "severe = 0.5")
     assert told.thresholds[0].meaning.startswith("climb above the held-out minimum")
     assert told.map_command == f"mlflow-diagnose {report.run.run_id} --map train/loss=train_loss"
     assert told.ignore_command.endswith(" --ignore overfitting")

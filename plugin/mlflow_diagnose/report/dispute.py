@@ -39,7 +39,7 @@ class Dispute:
 
     map_command: str
     thresholds: tuple[Threshold, ...]
-    config: str
+    config: tuple[str, ...]
     config_command: str
     ignore_command: str
 
@@ -61,13 +61,13 @@ def dispute(report: Report) -> Dispute:
     lines: list[str] = []
     for threshold in thresholds:
         head = f"[rules.{threshold.rule}]"
-        lines += [] if head in lines else [head]
+        lines += [] if head in lines else ["", head] if lines else [head]
         lines.append(f"{threshold.name} = {threshold.value}")
     judged = next((role for finding in report.findings for role in _roles(report, finding.span.curves)), None)
     role, name = judged or next(((role.name, name) for role, name in run.roles.items()), ("val_loss", "my_metric"))
     told = f"{command} --ignore {_word(report.verdict)}" if report.main else ""
     return Dispute(
-        f"{command} --map {_word(f'{name}={role}')}", thresholds, "\n".join(lines), f"{command} --config {CONFIG}", told
+        f"{command} --map {_word(f'{name}={role}')}", thresholds, tuple(lines), f"{command} --config {CONFIG}", told
     )
 
 
