@@ -41,6 +41,7 @@ class LossSpikes(Analyzer):
     """
 
     needs = (Need.LEARNING,)
+    explains = ("not_converged",)
     least = 12
 
     height: float = threshold(8.0, "height over the curve's own noise, in standard deviations", gt=0)
