@@ -108,7 +108,7 @@ def fold(cost: Curve, steps: float, source: str, least: int) -> Repetition | Non
     """
     span = float(cost.steps[-1]) - float(cost.steps[0])
     points = (len(cost) - 1) * steps / span if span > 0 and steps > 0 else 0.0
-    if points < least:
+    if not least <= points <= len(cost):
         return None
     passed = (cost.steps - cost.steps[0]) / steps
     keep = passed >= np.ceil(LEFT_OUT * passed[-1])

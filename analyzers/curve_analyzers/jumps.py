@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.model import Curve, Floats
-from curve_analyzers.signal import noise, running_median
+from curve_analyzers.signal import NORMAL_MAD, noise, running_median
 
 __all__ = ["Jump", "jump_at"]
 
@@ -61,7 +61,7 @@ def jump_at(cost: Curve, index: int) -> Jump:
         index: 0 < index < n.
     """
     values = cost.values
-    sums, error = np.r_[0.0, np.cumsum(values - values[0])], noise(values)
+    sums, error = np.r_[0.0, np.cumsum(values - values[0])], _noise_around(values, index)
     widest = max(1, min(round(WIDEST * len(values)), index, len(values) - index))
     widths = [2**power for power in range(widest.bit_length()) if 2**power <= widest]
     limits = [_limit(sums, index, width, error) for width in widths]
@@ -80,6 +80,14 @@ def jump_at(cost: Curve, index: int) -> Jump:
         recovered=int(cost.steps[index + back[0]]) if len(back) else None,
         lost=float(back[0] if len(back) else len(levels)) / len(values),
     )
+
+
+def _noise_around(values: Floats, index: int) -> float:
+    """`signal.noise` without the second differences that reach over the moment, which few points would feel."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        second = np.abs(values[:-2] - 2 * values[1:-1] + values[2:])
+    rest = np.r_[second[: max(index - 2, 0)], second[index + 1 :]]
+    return float(NORMAL_MAD * np.median(rest) / np.sqrt(6.0)) if len(rest) else noise(values)
 
 
 def _moves(sums: Floats, width: int) -> Floats:

@@ -52,7 +52,7 @@ class LeakageSuspected(Analyzer):
     below: float = threshold(
         0.25, "how far the test is below the validation, as a share of the validation's gain", gt=0
     )
-    better: float = threshold(3.0, "what training misses at the end over what validation misses, as a factor", gt=1)
+    better: float = threshold(5.0, "what training misses at the end over what validation misses, as a factor", gt=1)
     apart: float = threshold(0.1, "least distance of the two as shares, which few held-out examples may explain", ge=0)
     regularized: float = threshold(
         3.0, "the same factor again, where training is regularized by a logged dropout", ge=1

@@ -96,7 +96,10 @@ class PoorInitialLoss(Analyzer):
     explains = ("gradients", "loss_metric_disagreement")
 
     times: float = threshold(3.0, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
-    early: float = threshold(0.3, "share of the run within which that is looked for", gt=0, le=1)
+    early: float = threshold(0.7, "share of the run within which that is looked for", gt=0, le=1)
+    early_apart: float = threshold(
+        0.3, "the same where the mistakes were counted on other data than the loss", gt=0, le=1
+    )
     few: float = threshold(0.1, "share of mistakes at first below which the model is no beginner", ge=0, lt=1)
     learned: float = threshold(
         0.7, "least share of mistakes over that at first, above which the score tells nothing", gt=0
@@ -144,7 +147,10 @@ class PoorInitialLoss(Analyzer):
 
         A loss falls about as far as the mistakes do, as long as the model is no surer of them than it should be.
         """
-        curve, accuracy = run[loss], run[score]
+        curve = run[loss]
+        accuracy = run[score].where(run[score].steps <= curve.steps[-1])  # what came after the loss was lost is no pair
+        if len(accuracy) < LEAST_SCORES:
+            return None
         wrong = 1 - accuracy.values / (100.0 if accuracy.values.max() > FULL else 1.0)
         steps = len(curve) > OFTEN * len(accuracy)
         # Before the first evaluation of a loss of each step nobody counted the mistakes: those of guessing.
@@ -154,7 +160,9 @@ class PoorInitialLoss(Analyzer):
             return None
         # A score that never learns is no yardstick, but up to the first evaluation no score needs to have learned.
         followed = wrong.min() <= self.learned * first
-        early = max(LEAST_SCORES, round(self.early * len(accuracy))) if followed else 1
+        # Later on a training loss falls below what held-out mistakes cost, as any fitted model's does.
+        share = self.early if score.split is loss.split else self.early_apart
+        early = max(LEAST_SCORES, round(share * len(accuracy))) if followed else 1
         levels = _levels(curve, accuracy.steps[:early], smooth=steps)
         even = np.where(wrong[:early] > COUNTED, levels * first / np.maximum(wrong[:early], COUNTED), np.inf)
         least = int(even.argmin())

@@ -53,12 +53,22 @@ class UnshuffledData(Analyzer):
     needs = (Need.TRAINING,)
     least = 40
     vouches = False
-    explains = ("oscillation", "loss_spikes", "not_converged", "slow_learning", "plateau", "underfitting")
+    explains = (
+        "oscillation",
+        "loss_spikes",
+        "not_converged",
+        "slow_learning",
+        "plateau",
+        "underfitting",
+        "loss_metric_disagreement",
+    )
 
     epochs: float = threshold(3, "epochs that must be seen to tell a repetition", ge=2)
     points: float = threshold(4, "points an epoch, or its repeating part, must have", ge=2)
     explained: float = threshold(0.2, "share of the scatter that the part of the epoch explains", gt=0, lt=1)
     beyond: float = threshold(8.0, "variance between the parts of an epoch over what even noise shows", gt=1)
+    alike: float = threshold(2.2, "the same where neighbouring steps are alike, as in sorted data", gt=1)
+    smooth: float = threshold(0.3, "correlation of neighbouring steps' means from which they are alike", gt=0, lt=1)
     hurts: float = threshold(
         0.4, "swing over the loss from which it is a warning; a mere order is told as information", gt=0
     )
@@ -128,11 +138,10 @@ class UnshuffledData(Analyzer):
         return [(period, WITHIN)] if within else []
 
     def _repeats(self, folded: Repetition) -> bool:
-        return (
-            folded.epochs >= self.epochs
-            and folded.explained >= self.explained
-            and folded.variance_ratio >= self.beyond * (1 + FEW / folded.epochs)
-        )
+        over = folded.variance_ratio / (1 + FEW / folded.epochs)
+        # Sorted data makes neighbours alike; that is evidence of its own.
+        sure = over >= self.beyond or (over >= self.alike and folded.smoothness >= self.smooth)
+        return folded.epochs >= self.epochs and folded.explained >= self.explained and sure
 
     def _finding(self, curve: Curve, found: Repetition) -> Finding:
         since, last = int(curve.steps[0]), int(curve.steps[-1])

@@ -42,7 +42,14 @@ class ValidationNoise(Analyzer):
     needs = (Need.HELD_OUT,)
     least = 6
     vouches = False
-    explains = ("overfitting", "generalization_gap", "leakage_suspected", "loss_metric_disagreement", "class_imbalance")
+    explains = (
+        "overfitting",
+        "generalization_gap",
+        "leakage_suspected",
+        "poor_initial_loss",
+        "loss_metric_disagreement",
+        "class_imbalance",
+    )
 
     one: float = threshold(
         0.025, "what one example moves the score by, from which the held-out data is small", gt=0, lt=1

@@ -17,11 +17,12 @@ from curve_analyzers.model import Curve, Floats, RunCurves
 from curve_analyzers.progress import measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import lower_rate
-from curve_analyzers.signal import bins, certainty, noise, spread
+from curve_analyzers.signal import bins, certainty, noise, running_median, spread
 from curve_analyzers.wording import count, percent
 
 BINS = 50
 NOISES = 6.0  # standard deviations of the loss's noise above which it jumped
+LASTING = 0.1  # of the run, for whose usual norm a growth counts
 RUNNING = 5  # bins before which nothing is usual yet
 
 
@@ -172,7 +173,9 @@ class ExplodingGradients(Analyzer):
         scatter = max(spread(np.diff(medians)), noise(sizes))
         over = medians - usual
         start = min(RUNNING, len(over) // 3)
-        stays = np.flatnonzero(over[start:] >= max(self.lasting, self.spreads * scatter)) + start
+        width = max(1, round(LASTING * len(over))) // 2 * 2 + 1
+        levels = running_median(over, width) if width <= len(over) else over
+        stays = np.flatnonzero(levels[start:] >= max(self.lasting, self.spreads * scatter)) + start
         if len(stays):
             first = stays[0]
             before, after = 10 ** usual[first], curve.values[edges[first] :].max()
@@ -214,7 +217,7 @@ class ExplodingGradients(Analyzer):
         clipped = f" It is clipped to {clip:g} already: lower that." if clip else ""
         how = f"stood out at {count(grown.peaks, 'point')}" if grown.peaks else "went"
         return self.finding(
-            Severity.CRITICAL if not grown.peaks else Severity.WARNING,
+            Severity.INFO if grown.peaks else Severity.CRITICAL,  # the spikes of the loss beside them say the same
             min(certainty(grown.grown, self.peak if grown.peaks else self.lasting), 0.95),
             Span((grown.curve.name,), since, last),
             f"{grown.usual:.2g} to {grown.highest:.2g} from step {since}",

@@ -12,6 +12,7 @@ from curve_analyzers.examples import Example, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import class_count
 from curve_analyzers.model import Curve, Floats, Role, RunCurves
+from curve_analyzers.progress import measure_all
 from curve_analyzers.quantities import Direction, Kind
 from curve_analyzers.roles import parse
 from curve_analyzers.wording import count
@@ -20,6 +21,7 @@ from curve_analyzers.wording import count
 LOWEST = {"mcc": -1.0, "kappa": -1.0, "r2": -np.inf}
 # Scores that are small for long where the task is hard, in per cent too.
 TINY = {"map", "average_precision", "iou", "bleu", "rouge", "wer"}
+HALF = 0.5
 LEAST = 2  # points of a curve
 SHARE, PERCENTAGE = 1.0, 100.0
 
@@ -50,16 +52,20 @@ class ImpossibleValues(Analyzer):
     needs = (ANY_CURVE,)
     least = 1
     vouches = False
-    explains = ("loss_metric_disagreement", "class_imbalance")
+    explains = ("agreement", "data")
 
     slack: float = threshold(
         0.005, "how far beyond its limit a value may be by rounding, as a share of the limit", ge=0
     )
     highest: float = threshold(3.0, "value that a score in per cent passes at least once", gt=1)
+    beside: float = threshold(
+        10.0, "the same where the loss came half its way, so that a score must have come far", gt=1
+    )
     classes: float = threshold(33, "classes from which an accuracy in per cent may stay below that", ge=2)
 
     fires = (
         Example("an accuracy of 1.7", run(train_loss=decay(), val_accuracy=decay(0.1, 1.7))),
+        Example("one of 3.5 beside a loss that is learned", run(train_loss=decay(), train_accuracy=decay(0.4, 3.5))),
         Example("a single value", run(val_f1=decay(0.1, 0.8).bumped({0.5: 0.9}))),
         Example("a percentage of 107", run(val_accuracy=decay(10, 107, noise=0.3))),
         Example("a count of hits", run(train_loss=decay(), val_accuracy=decay(80, 940, noise=2.0))),
@@ -72,24 +78,27 @@ class ImpossibleValues(Analyzer):
         Example("shares", run(train_loss=decay(), val_accuracy=decay(0.1, 0.97))),
         Example("a perfect score, rounded up", run(val_accuracy=flat(1.0000001, 0.0))),
         Example("a percentage near zero", run(val_map=decay(0.1, 14.0, noise=0.02))),
+        Example("a hard task in per cent", run(train_loss=decay(6.9, 5.0), val_map=decay(0.1, 4.0, noise=0.02))),
         Example("a negative loss, as a likelihood has", run(train_loss=line(1.0, -3.0))),
         Example("a negative R2: worse than the mean", run(val_r2=decay(-2.0, 0.9))),
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge every curve with a role; the one that is furthest out of its range speaks for the run."""
-        shares = not self._percentages(run)
-        ranges = {role: self._range(role, run[role].values, shares=shares) for role in run.roles if len(run[role])}
+        highest, shares = self.highest, not self._percentages(run, self.highest)
+        if _learned(run) and not self._percentages(run, self.beside):
+            highest, shares = self.beside, True
+        ranges = {role: self._range(role, run[role].values, highest, shares) for role in run.roles if len(run[role])}
         told = [finding for role, limits in ranges.items() if (finding := self._judge(run[role], *limits))]
         # A score that is mostly above 100 was given no role for it.
         told += [finding for curve in _unplayed(run) if (finding := self._judge(curve, 0.0, PERCENTAGE, "percentage"))]
         if told:
             yield max(told, key=lambda finding: (finding.confidence, finding.evidence["points"]))
 
-    def _percentages(self, run: RunCurves) -> bool:
+    def _percentages(self, run: RunCurves, highest: float) -> bool:
         """Whether the run has scores in per cent, or so many classes that such a score can stay tiny."""
         scores = [run[role].values for role in run.roles if role.measures.bounded and len(run[role])]
-        return (class_count(run) or 0) >= self.classes or any(values.max() > self.highest for values in scores)
+        return (class_count(run) or 0) >= self.classes or any(values.max() > highest for values in scores)
 
     def _judge(self, curve: Curve, low: float, high: float, what: str) -> Finding | None:
         slack = self.slack * (high if np.isfinite(high) else 1.0)
@@ -114,18 +123,25 @@ class ImpossibleValues(Analyzer):
             ),
         )
 
-    def _range(self, role: Role, values: Floats, *, shares: bool) -> tuple[float, float, str]:
+    @staticmethod
+    def _range(role: Role, values: Floats, highest: float, shares: bool) -> tuple[float, float, str]:  # noqa: FBT001
         """The lowest and the highest possible value of a quantity, and what it is called."""
         quantity = role.measures
         if quantity.bounded and quantity.direction is Direction.HIGHER:
             small = np.median(values) <= SHARE or (quantity.name not in TINY and shares)
-            is_share = values.max() <= self.highest and small
+            is_share = values.max() <= highest and small
             low = LOWEST.get(quantity.name, 0.0)
             return (low, SHARE, "share of 1") if is_share else (100 * low, PERCENTAGE, "percentage")
         sizes = quantity.kind in {Kind.NORM, Kind.ERROR} and not role.part
         if sizes or quantity.name == "learning_rate":
             return 0.0, float("inf"), quantity.name.replace("_", " ")
         return -float("inf"), float("inf"), quantity.name
+
+
+def _learned(run: RunCurves) -> bool:
+    """Whether a loss fell half its way at least."""
+    losses = measure_all(run, [role for role in run.learning if role.measures.kind is Kind.LOSS], least=6)
+    return any(loss.fell and loss.worth >= HALF for loss in losses)
 
 
 def _unplayed(run: RunCurves) -> Iterator[Curve]:

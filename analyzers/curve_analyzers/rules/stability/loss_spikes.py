@@ -53,6 +53,7 @@ class LossSpikes(Analyzer):
     level: float = threshold(0.3, "height as a share of the loss around it", gt=0)
     longest: float = threshold(0.05, "share of the run within which a jump must have recovered", gt=0, lt=1)
     several: float = threshold(2, "spikes from which it is a warning; fewer are told as information", ge=1)
+    large: float = threshold(0.5, "height of a single one, as a share of the fall, from which it is a warning", gt=0)
 
     fires = (
         Example("3 spikes in 60 epochs", run(train_loss=decay().bumped({0.3: 1.5, 0.5: 2.0, 0.8: 1.2}))),
@@ -111,11 +112,13 @@ class LossSpikes(Analyzer):
         curve = run.cost(role)
         steps, took = curve.steps[peaks], curve.steps[ends] - curve.steps[peaks]
         period, told = _period(run, curve, steps)
+        progress = measure(run, role)
+        large = float(curve.values[peaks].max()) - progress.at(int(steps[0])) >= self.large * progress.fall > 0
         highest = role.measures.shown(float(curve.values[peaks].max()))
         where = ", ".join(map(str, steps[:5])) + (", ..." if len(peaks) > 5 else "")  # noqa: PLR2004 - five fit a line
         spikes, again = count(len(peaks), "spike"), f", one every {period:g} steps{told}" if period else ""
         return self.finding(
-            Severity.WARNING if len(peaks) >= self.several else Severity.INFO,
+            Severity.WARNING if len(peaks) >= self.several or large else Severity.INFO,
             max(certainty(float(each), 1.0) for each in excess),
             Span((curve.name,), int(steps[0]), int(steps[-1])),
             f"{spikes}, first at step {steps[0]}",

@@ -91,7 +91,7 @@ class Oscillation(Analyzer):
         0.2, "share of a swing that goes below the level; jumps up alone are spikes", gt=0, lt=0.5
     )
     dying: float = threshold(0.3, "swings at the end over those before, below which they have ended", ge=0)
-    stirred: float = threshold(0.03, "swing of the training that a swing of the held-out curve must come with", gt=0)
+    stirred: float = threshold(0.1, "geometric mean of the swings of training and held-out curve", gt=0)
     held_out: float = threshold(0.18, "that swing of the held-out curve, as a share of its fall", gt=0)
     learned: float = threshold(0.3, "share of its way that the held-out curve must have come", ge=0, lt=1)
     examples: float = threshold(100, "held-out examples below which its swings are `validation_noise`", ge=0)
@@ -140,7 +140,7 @@ class Oscillation(Analyzer):
             period = self._period(run, late)
             if averaged or period or late.grown > self.growing:
                 yield self._finding(run, late, period)
-        elif averaged and late.share >= self.stirred and (held_out := self._held_out(run)):
+        elif averaged and (held_out := self._held_out(run, late)):
             yield self._finding(run, held_out, None)
         elif averaged and self._swings(early := swings_in(progress, moves, 0.125, 0.5), self.swing):
             yield self._ended(run, early)
@@ -156,15 +156,16 @@ class Oscillation(Analyzer):
         visible = swings.size >= self.visible * abs(swings.progress.start)
         return swings.share >= limit and visible and swings.below >= self.both_ways
 
-    def _held_out(self, run: RunCurves) -> Swings | None:
-        """The first held-out curve that learned and swings, where it is not for want of examples."""
+    def _held_out(self, run: RunCurves, training: Swings) -> Swings | None:
+        """The first held-out curve that learned and swings with the training, and not for want of examples."""
         examples = held_out_examples(run)
         if examples is not None and examples < self.examples:
             return None
         for progress in measure_all(run, [role for role in run.held_out if role not in run.learning], self.least):
             swings = swings_in(progress, moves_of(progress), 0.5, 1.0)
             learned = progress.fell and progress.worth >= self.learned
-            if learned and self._swings(swings, self.held_out) and swings.grown >= self.dying:
+            together = swings.share * training.share >= self.stirred**2 and swings.grown >= self.dying
+            if learned and together and self._swings(swings, self.held_out):
                 return swings
         return None
 
