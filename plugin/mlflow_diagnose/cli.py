@@ -260,7 +260,7 @@ def clean(failures: Failures, run_ids: tuple[str, ...], experiment: str | None, 
     from mlflow_diagnose.pipeline import take_out, take_out_of_experiment  # noqa: PLC0415 - numpy
 
     if bool(run_ids) == bool(experiment):
-        raise BadInputError("name runs, or an experiment with --experiment, and not both")
+        raise BadInputError("name runs (RUN_ID...), or an experiment with --experiment, and not both")
     done = False
     if experiment:
         gone, run_ids = take_out_of_experiment(experiment, tracking_uri)

@@ -57,6 +57,8 @@ class Diagnosis:
             for f in self.findings
         ]
         frame: pd.DataFrame = pd.DataFrame(rows, columns=columns)
+        # A cause has none; pandas would make a NaN of that beside texts.
+        frame["consequence_of"] = pd.Series([f.consequence_of for f in self.findings], dtype=object)
         return frame
 
 

@@ -160,4 +160,4 @@ def test_nothing_from_a_log_is_markdown(name):
 def test_where_nothing_can_be_written_beside_the_logs(words, capsys):
     """One clear line."""
     assert run(*words) == 2
-    assert "--summary writes beside the logs of a --logdir on this machine" in capsys.readouterr().err
+    assert "--summary writes beside the logs of a --logdir of this machine" in capsys.readouterr().err

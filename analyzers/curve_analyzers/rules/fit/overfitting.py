@@ -47,7 +47,7 @@ class Overfitting(Analyzer):
     )
     learned: float = threshold(0.02, "share of the way to the best value that training must have come", ge=0)
     alone: float = threshold(0.7, "most confidence without a training curve beside the held-out one", ge=0, le=1)
-    severe: float = threshold(0.5, "climb from which it is critical, as a share of the fall", gt=0)
+    severe: float = threshold(0.3, "climb from which it is critical, as a share of the fall", gt=0)
 
     fires = (
         Example("validation turns at 40 %", run(train_loss=decay(), val_loss=valley())),
