@@ -13,8 +13,9 @@ from curve_analyzers.examples import Example, Shape, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import class_count
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves, Split
-from curve_analyzers.signal import certainty
+from curve_analyzers.signal import bins, certainty
 
+BINS = 50  # the lowest of many noisy points is chance
 LEAST_SCORES = 4
 OFTEN = 2.0  # times as many points as the score has: a loss of each step beside a score of each epoch
 COUNTED = 0.03  # share of mistakes below which their number is chance
@@ -163,10 +164,12 @@ class PoorInitialLoss(Analyzer):
         # Later on a training loss falls below what held-out mistakes cost, as any fitted model's does.
         share = self.early if score.split is loss.split else self.early_apart
         early = max(LEAST_SCORES, round(share * len(accuracy))) if followed else 1
-        levels = _levels(curve, accuracy.steps[:early], smooth=steps)
-        even = np.where(wrong[:early] > COUNTED, levels * first / np.maximum(wrong[:early], COUNTED), np.inf)
+        levels, edges = bins(_levels(curve, accuracy.steps[:early], smooth=steps), BINS)
+        counted, _ = bins(wrong[:early], BINS)
+        even = np.where(counted > COUNTED, levels * first / np.maximum(counted, COUNTED), np.inf)
         least = int(even.argmin())
-        return Start(curve, accuracy, float(curve.values[0]), float(even[least]), int(accuracy.steps[least]))
+        since = int(accuracy.steps[edges[least + 1] - 1])
+        return Start(curve, accuracy, float(curve.values[0]), float(even[least]), since)
 
     def _finding(self, start: Start, *, variance: bool) -> Finding:
         what = "the variance of the target" if variance else f"what as many mistakes are worth by step {start.since}"

@@ -104,7 +104,7 @@ class Oscillation(Analyzer):
         Example("jagged, and never better than at first", run(train_loss=flat(2.0, 0.3))),
         Example(
             "most of it in the held-out curve",
-            run(train_loss=decay(floor=0.6, noise=0.03), val_loss=decay(floor=0.7, noise=0.2)),
+            run(train_loss=sawtooth(decay(floor=0.6), 0.07), val_loss=sawtooth(decay(floor=0.7), 0.35)),
         ),
         Example("at first, then it settled", run(train_loss=sawtooth(decay(floor=0.6), 0.9, growing=0.003))),
         Example("per step, with a period", run(2000, train_loss=sawtooth(decay(floor=0.6, noise=0.05), 0.3))),
