@@ -23,6 +23,7 @@ def demo(tmp_path_factory):
 
 def pytest_addoption(parser):
     """`--pictures` takes the README's pictures anew."""
+    parser.addoption("--faults", action="store_true", help="write the table of faults tried anew")
     parser.addoption("--pictures", action="store_true", help="keep the browser tests' screenshots in plugin/pictures")
 
 

@@ -186,24 +186,32 @@ class ExampleRun:
     steps: Callable[[Ints], Ints] | None = None
     clock: Callable[[Floats], Floats] | None = None
     scaled: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, Shape] = field(default_factory=dict)
+    other_steps: Callable[[Ints], Ints] | None = None
 
     def build(self, *, density: int = 1, scale: float = 1.0, offset: int = 0) -> RunCurves:
         """The run, logged `density` times as densely, its losses times `scale`, its steps moved by `offset`."""
         roles = {name: role_named(name) for name in self.shapes}
-        curves = [self._curve(name, role, density, scale, offset) for name, role in roles.items()]
+        curves = [self._curve(name, self.shapes[name], role, density, scale) for name, role in roles.items()]
+        curves = [replace(curve, steps=_on(curve.steps, self.steps) + offset) for curve in curves]
+        others = [self._curve(name, shape, role_named(name), density, scale) for name, shape in self.others.items()]
+        others = [replace(curve, steps=_on(curve.steps, self.other_steps or self.steps) + offset) for curve in others]
         params = {**self.params, **{name: f"{scale * value:g}" for name, value in self.scaled.items()}}
-        raw = RawRun("example", "example", "example", curves, params)
-        return prepare(raw, {name: name for name in roles})
+        raw = RawRun("example", "example", "example", curves, params, others=others)
+        return prepare(raw, {name: name for name in (*roles, *self.others)})
 
-    def _curve(self, name: str, role: Role, density: int, scale: float, offset: int) -> RawCurve:
+    def _curve(self, name: str, shape: Shape, role: Role, density: int, scale: float) -> RawCurve:
         points = self.sparse.get(name, self.points) * density
         scaled = role.measures.kind in SCALED and not role.measures.bounded
-        values = self.shapes[name].sample(points, zlib.crc32(name.encode()), scale if scaled else 1.0)
+        values = shape.sample(points, zlib.crc32(name.encode()), scale if scaled else 1.0)
         steps = np.linspace(0, self.points * density, points, endpoint=False).astype(np.int64)
-        steps = self.steps(steps) if self.steps else steps
         progress = np.arange(points) / points
         seconds = self.clock(progress) if self.clock else STEP_SECONDS * self.points * progress
-        return RawCurve(name, steps + offset, values, START + seconds)
+        return RawCurve(name, steps, values, START + seconds)
+
+
+def _on(steps: Ints, logged: Callable[[Ints], Ints] | None) -> Ints:
+    return logged(steps) if logged else steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +230,8 @@ def run(
     steps: Callable[[Ints], Ints] | None = None,
     clock: Callable[[Floats], Floats] | None = None,
     scaled: Mapping[str, float] | None = None,
+    others: Mapping[str, Shape] | None = None,
+    other_steps: Callable[[Ints], Ints] | None = None,
     **shapes: Shape,
 ) -> ExampleRun:
     """An example run from shapes by role name.
@@ -233,7 +243,9 @@ def run(
         steps: Turns the steps 0, 1, 2, ... into what was logged instead.
         clock: Turns progress t in 0..1 into the seconds since the start; ten for each step where None.
         scaled: Logged hyper-parameters in the unit of the loss.
+        others: What the run's own event files hold, by role name.
+        other_steps: Their steps, as `steps`; None for the same.
         **shapes: `train_loss=decay()`, ...
     """
     texts = {name: str(value) for name, value in (params or {}).items()}
-    return ExampleRun(shapes, points, sparse or {}, texts, steps, clock, scaled or {})
+    return ExampleRun(shapes, points, sparse or {}, texts, steps, clock, scaled or {}, others or {}, other_steps)

@@ -31,8 +31,8 @@ def fingerprint(run: RunCurves, rules: Iterable[Analyzer]) -> str:
         add(key, run.params[key])
     for role in sorted(run.roles):
         add(role.name, run.roles[role])
-    for name in sorted(run.curves):
-        curve = run.curves[name]
+    curves = [*sorted(run.curves.items()), *((role.name, curve) for role, curve in sorted(run.others.items()))]
+    for name, curve in curves:
         add(name, curve.step_unit.value, curve.rewound, curve.duplicates)
         digest.update(np.ascontiguousarray(curve.steps, "<i8").tobytes())
         digest.update(np.ascontiguousarray(curve.values, "<f8").tobytes())

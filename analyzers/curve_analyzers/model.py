@@ -112,6 +112,7 @@ class RawRun:
         status: The store's word for the run's state, `FINISHED`; empty where it has none.
         notes: One line for each thing the reader had to leave out or repair.
         experiment_id: The MLflow experiment it belongs to; empty where its reader does not tell.
+        others: What the run's own event files hold of its metrics, where `curves` come from MLflow.
     """
 
     source: str
@@ -123,6 +124,7 @@ class RawRun:
     status: str = ""
     notes: Sequence[str] = ()
     experiment_id: str = ""
+    others: Sequence[RawCurve] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,6 +191,7 @@ class RunCurves:
         status: The store's word for the run's state.
         notes: What the reader had to leave out or repair.
         experiment_id: The MLflow experiment it belongs to; empty where its reader does not tell.
+        others: The same metrics from the run's own event files, by role.
     """
 
     source: str
@@ -201,6 +204,7 @@ class RunCurves:
     status: str = ""
     notes: Sequence[str] = ()
     experiment_id: str = ""
+    others: Mapping[Role, Curve] = field(default_factory=dict)
 
     def __contains__(self, role: Role) -> bool:
         return role in self.roles

@@ -26,7 +26,10 @@ def prepare(raw: RawRun, role_map: Mapping[str, str] | None = None) -> RunCurves
         ValueError: `role_map` names a role that does not exist, a curve that the run does not have, or one role twice.
     """
     curves = {curve.name: settle(curve) for curve in raw.curves if len(curve.values)}
-    roles = assign(curves, role_map or {})
+    others = {curve.name: settle(curve) for curve in raw.others if len(curve.values)}
+    role_map = role_map or {}
+    roles = assign(curves, {name: role for name, role in role_map.items() if name in curves or name not in others})
+    known = {name: role for name, role in role_map.items() if name in others}
     return RunCurves(
         raw.source,
         raw.run_id,
@@ -38,6 +41,7 @@ def prepare(raw: RawRun, role_map: Mapping[str, str] | None = None) -> RunCurves
         raw.status,
         tuple(raw.notes),
         raw.experiment_id,
+        {role: others[name] for role, name in assign(others, known).items()},
     )
 
 

@@ -12,6 +12,7 @@ __all__ = ["TRADED", "too_sure"]
 TRADED = {"precision", "recall", "specificity"}
 BETTER = 0.05  # gain of a score since the loss was best, as a share of all it gained, that is an improvement
 HELD = 0.02  # loss of a score since then, as a share of all it gained, that is none
+KEPT = 0.05  # what it may end below its own best
 SEVERE = 0.3  # climb of the loss, as a share of its fall, beside which a score that holds is telling
 
 
@@ -26,7 +27,9 @@ def too_sure(loss: Progress, scores: Sequence[Progress]) -> Progress | None:
     judged = [score for score in scores if score.quantity.name not in TRADED and score.name != loss.name]
     gains = [(score.gained_since_best_of(loss), score) for score in judged if score.fell]
     for gained, score in gains:
-        if score.beyond_noise(gained) and gained >= BETTER * score.fall:
+        if score.beyond_noise(gained) and gained >= max(BETTER * score.fall, score.rise):
             return score
-    held = len(gains) == len(judged) > 0 and all(gained >= -HELD * score.fall for gained, score in gains)
+    held = len(gains) == len(judged) > 0 and all(
+        gained >= -HELD * score.fall and score.rise <= KEPT * score.fall for gained, score in gains
+    )
     return judged[0] if held and loss.rise >= SEVERE * loss.fall else None

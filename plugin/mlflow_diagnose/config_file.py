@@ -49,5 +49,7 @@ def read_config(path: Path) -> ConfigFile:
             else first["msg"]
         )
         raise BadInputError(f"the config file {path}: {where} = {reprlib.repr(first['input'])}: {wanted}") from error
+    except RecursionError as error:
+        raise BadInputError(f"the config file {path} is nested too deeply") from error
     except ValueError as error:
         raise BadInputError(f"the config file {path} is no TOML: {error}") from error

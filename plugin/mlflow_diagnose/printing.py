@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from mlflow_diagnose.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from curve_analyzers.findings import Report
+    from mlflow_diagnose.comparison import Comparison
+    from mlflow_diagnose.many import Counts
     from mlflow_diagnose.report.rows import Row
 
-__all__ = ["opened", "print_html", "print_json", "print_markdown", "print_text", "told_to_github"]
+__all__ = [
+    "REPORTS_UP_TO",
+    "in_actions",
+    "linked_row",
+    "opened",
+    "print_comparison",
+    "print_html",
+    "print_json",
+    "print_line",
+    "print_markdown",
+    "print_table",
+    "print_text",
+    "told_to_github",
+]
 
 SUMMARY_FROM = 4  # runs, from which a table of all of them follows their reports
+REPORTS_UP_TO = 50  # runs, above which the table is all that anyone reads
+NOTES = 10  # of a run, as many as anyone reads
 
 
 @contextmanager
@@ -59,6 +77,61 @@ def print_text(reports: Iterable[Report], file: TextIO) -> None:
         raise BrokenPipeError from closed
 
 
+def print_table(judged: Iterable[tuple[Report, Mapping[str, Any]]], file: TextIO, counts: Counts) -> None:
+    """Print the table of very many runs, what their readers had to leave out, and how many are in which state.
+
+    Args:
+        judged: Each run's report and its row, `linked_row`.
+        file: Where to.
+        counts: What became of the runs, once all of them are there.
+    """
+    from rich.console import Console  # noqa: PLC0415 - for text alone
+
+    from mlflow_diagnose.writers.terminal import print_notes, print_summary, print_totals  # noqa: PLC0415 - the same
+
+    console = Console(file=file, highlight=False)
+    rows: list[Row] = []
+    notes: list[str] = []
+    for report, views in judged:
+        rows.append(views["row"])
+        notes += [f"{report.run.run_id}: {note}" for note in report.run.notes[:NOTES]]
+    try:
+        print_summary(rows, console)
+        print_notes(notes, console)
+        print_totals(counts.judged, counts.statuses, counts.written, counts.failed, console)
+    except SystemExit as closed:  # as above
+        raise BrokenPipeError from closed
+
+
+def linked_row(tracking_uri: str, report: Report) -> Row:
+    """The row of a report, with the place in MLflow's UI where its run can be looked at."""
+    from mlflow_diagnose.report.rows import row_of, run_url  # noqa: PLC0415 - for many runs
+
+    run = report.run
+    return row_of(report, run_url(tracking_uri, run.experiment_id, run.run_id) if run.experiment_id else "")
+
+
+def print_line(report: Report, file: TextIO, *, as_json: bool) -> None:
+    """Print a report on one line, with the time before it, or as one line of JSON; at once, for whoever reads along."""
+    if as_json:
+        from mlflow_diagnose.writers.json_ import line  # noqa: PLC0415 - for JSON alone
+
+        text = line(report)
+    else:
+        from mlflow_diagnose.report import words  # noqa: PLC0415 - for text alone
+
+        verdict = "" if report.verdict == report.status else f"{words.title(report.verdict)}:"
+        told = " ".join(filter(None, (words.title(report.status), verdict, words.brief(report))))
+        text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {words.plain(report.run.name, 120)}: {told}"
+    file.write(f"{text}\n")
+    file.flush()
+
+
+def in_actions() -> bool:
+    """Whether this is a job of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def print_markdown(reports: Iterable[Report], file: TextIO) -> None:
     """Print one Markdown document of all reports."""
     from mlflow_diagnose.writers.github import defused, in_actions  # noqa: PLC0415 - for Markdown alone
@@ -70,7 +143,7 @@ def print_markdown(reports: Iterable[Report], file: TextIO) -> None:
 
 def told_to_github(reports: Iterable[Report]) -> Iterator[Report]:
     """The same reports; in a job of GitHub Actions each verdict as an annotation, and all in the job's summary."""
-    if os.environ.get("GITHUB_ACTIONS") != "true":
+    if not in_actions():
         yield from reports
         return
     from mlflow_diagnose.writers.github import add_summary, annotation  # noqa: PLC0415 - only there
@@ -89,33 +162,48 @@ def told_to_github(reports: Iterable[Report]) -> Iterator[Report]:
         click.echo(f"mlflow-diagnose: the summary of the job (GITHUB_STEP_SUMMARY) was left out: {error}", err=True)
 
 
-def print_json(reports: Iterable[Report], failures: Sequence[tuple[str, str]], file: TextIO) -> None:
-    """Print all reports, and the runs that failed while they were made, as one document."""
-    from mlflow_diagnose.writers.json_ import to_text  # noqa: PLC0415 - for JSON alone
+def print_json(
+    reports: Iterable[Report],
+    failures: Sequence[tuple[str, str]],
+    file: TextIO,
+    comparison: Comparison | None = None,
+) -> None:
+    """Print all reports as they come, what they show together, and the runs that failed meanwhile, as one document."""
+    from mlflow_diagnose.writers.json_ import stream  # noqa: PLC0415 - for JSON alone
 
-    file.write(to_text(list(reports), failures))
+    shown = (lambda: comparison.report) if comparison else None
+    file.writelines(stream(reports, failures, shown))
 
 
-def print_html(reports: Iterable[Report], file: TextIO, *, title: str = "", tracking_uri: str | None = None) -> None:
+def print_comparison(comparison: Comparison, file: TextIO) -> None:
+    """Print what many runs show together."""
+    from rich.console import Console  # noqa: PLC0415 - for text alone
+
+    from mlflow_diagnose.writers.terminal_experiment import print_experiment  # noqa: PLC0415 - the same
+
+    try:
+        print_experiment(comparison.report, Console(file=file, highlight=False))
+    except SystemExit as closed:  # as above
+        raise BrokenPipeError from closed
+
+
+def print_html(judged: Iterable[tuple[Report, Mapping[str, Any]]], file: TextIO, *, title: str = "") -> None:
     """Print the page of a report, or of several the page of them all; in UTF-8, whatever encoding stdout has.
 
     Args:
-        reports: What was judged.
+        judged: Each run's report; with its row, `linked_row`, where several were asked for.
         file: Where to.
         title: What the page of several is called.
-        tracking_uri: Of the runs, for links to MLflow's UI where it is a server's; None for the one MLflow would use.
     """
-    from mlflow_diagnose.readers.tracking.uri import default_tracking_uri  # noqa: PLC0415 - for HTML alone
-    from mlflow_diagnose.report.experiment import experiment_page  # noqa: PLC0415 - the same
-    from mlflow_diagnose.report.rows import row_of, run_url  # noqa: PLC0415 - the same
+    from mlflow_diagnose.report.experiment import experiment_page  # noqa: PLC0415 - for HTML alone
 
-    uri = default_tracking_uri() if tracking_uri is None else tracking_uri
     rows: list[Row] = []
     only: Report | None = None
-    for report in reports:
-        run = report.run
-        only = None if rows else report
-        rows.append(row_of(report, run_url(uri, run.experiment_id, run.run_id) if run.experiment_id else ""))
+    for report, views in judged:
+        if "row" in views:
+            rows.append(views["row"])
+        else:
+            only = report
     if only:
         from mlflow_diagnose.report.page import page  # noqa: PLC0415 - matplotlib
 

@@ -34,7 +34,8 @@ class LabelledRun:
         kind: What was done, a row of the table in fixtures/labelled/README.md.
         label: The rule that is to find it, or `healthy`.
         also: Rules whose fault the run has as well: by construction, or as the training showed beside its twin.
-        shows: Whether the fault had an effect on the training, measured beside its healthy twin.
+        shows: Whether the fault had an effect on the training, measured beside its healthy twin; of a healthy run,
+            whether it went as it should.
     """
 
     run: RawRun

@@ -117,8 +117,8 @@ class Scores:
         return [each for each in self.healthy() if any(not each.right(finding) for finding in each.blamed)]
 
     def healthy(self) -> list[Judged]:
-        """The runs to which nothing was done."""
-        return [each for each in self.judged if each.labelled.healthy]
+        """The runs to which nothing was done, and which went as they should."""
+        return [each for each in self.judged if each.labelled.healthy and each.labelled.shows]
 
     def verdict_share(self) -> float:
         """The share of the runs that show their fault of which it is the verdict."""

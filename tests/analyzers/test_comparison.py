@@ -208,6 +208,21 @@ def test_every_run_has_its_standing():
     assert [each.kpi for each in standings] == pytest.approx([0.8, 0.78, 0.7, 0.6])
 
 
+def test_an_outlier_is_told_where_it_stands():
+    """The run that ended unlike its siblings has it beside its rank, in a few words; the others have nothing."""
+    runs = sweep(lambda p: outcome(val_loss=0.3 if p["seed"] != 6 else 0.9), lr=(0.1,), seeds=10).build()
+    told = {each.run_id: each.outlier for each in compare(runs).standings if each.outlier}
+    assert told == {"run-006": "worse than its siblings"}
+
+
+def test_a_run_that_was_ruined_is_not_the_best():
+    """However low it came before it diverged."""
+    runs = RATES.build()
+    best = compare(runs).standings[0].run_id
+    ruined = [replace(run, status="critical", verdict="divergence") if run.run_id == best else run for run in runs]
+    assert [each.rank for each in compare(ruined).standings if each.run_id == best] == [len(runs)]
+
+
 def test_a_power_law_is_found_with_its_interval():
     """Floor, exponent and the next doubling of a known law, the truth within the interval; none where nothing falls."""
     sizes = np.repeat([100.0, 200, 400, 800, 1600, 3200], 3)

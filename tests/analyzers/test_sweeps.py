@@ -30,6 +30,7 @@ def test_each_truth_is_found(name):
         assert truth["cause"] in {finding.evidence.get("cause") for finding in report.findings}
 
 
+@pytest.mark.timeout(1200)  # half a minute, but on a machine that does much else
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_sweep_with_nothing_in_it_shuffled(name):
     """Params that do nothing, 200 times in other runs: at most 2 % of the shuffles give any false finding."""

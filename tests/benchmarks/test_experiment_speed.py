@@ -26,15 +26,22 @@ def _run(place, random):
     lr, dropout = 10 ** random.uniform(-5, 0), round(random.uniform(0, 0.8), 2)
     depth, size = int(random.choice([1, 2, 4, 8, 16])), int(random.choice([500, 1000, 2000, 4000, 8000, 16000]))
     params = {
-        **{"lr": f"{lr:.3g}", "num_layers": f"{depth}", "dropout": f"{dropout}", "n_train": f"{size}"},
-        **{"optimizer": str(random.choice(["adam", "sgd", "lion"])), "wd": f"{10 ** random.uniform(-6, -1):.2g}"},
-        **{"seed": f"{random.integers(0, 5)}", **{f"p{k}": f"{random.integers(0, 4)}" for k in range(20)}},
+        "lr": f"{lr:.3g}",
+        "num_layers": f"{depth}",
+        "dropout": f"{dropout}",
+        "n_train": f"{size}",
+        "optimizer": str(random.choice(["adam", "sgd", "lion"])),
+        "wd": f"{10 ** random.uniform(-6, -1):.2g}",
+        "seed": f"{random.integers(0, 5)}",
+        **{f"p{k}": f"{random.integers(0, 4)}" for k in range(20)},
     }
     level = 0.2 + 0.1 * (np.log10(lr) + 2.5) ** 2 + 0.02 * depth + 0.3 * max(dropout - 0.3, 0) + 100 / size
     level += 0.02 * random.normal()
     values = {
         "train_loss": level - 0.1 + 0.2 * dropout,
-        **{"val_loss": level, "val_accuracy": 1 - level, "val_f1": 1 - level + 0.05 * random.normal()},
+        "val_loss": level,
+        "val_accuracy": 1 - level,
+        "val_f1": 1 - level + 0.05 * random.normal(),
     }
     scores = {name: Score(name, name, "loss" not in name, value, value, 0.002) for name, value in values.items()}
     verdict = "divergence" if lr > 0.5 else "healthy"

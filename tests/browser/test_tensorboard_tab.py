@@ -139,7 +139,10 @@ def judged(frame):
 
 
 def test_the_tab_opens_with_every_run_and_its_verdict(board, visit):
-    """TensorBoard's bar has the tab; its list has each run with status, verdict, measure and small curves."""
+    """TensorBoard's bar has the tab; its list has each run with status, verdict, measure and small curves.
+
+    While another tab is shown it asks nothing; shown again, it goes on.
+    """
     page = visit(board, tab="scalars")
     page.get_by_role("tab", name="Diagnose").click()
     frame = inside(page)
@@ -151,6 +154,16 @@ def test_the_tab_opens_with_every_run_and_its_verdict(board, visit):
     assert shown.locator("polyline").count() == 2
     assert frame.locator(".runs a").count() == 10
     assert "Too little logged to judge" in row(frame, "short").inner_text()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/diagnose/runs" in request.url else None)
+    page.get_by_role("tab", name="Scalars").click()
+    expect(page.locator("iframe")).to_be_hidden()
+    page.wait_for_timeout(500)
+    asked.clear()
+    page.wait_for_timeout(4000)
+    assert asked == []
+    with page.expect_request("**/diagnose/runs?**"):
+        page.get_by_role("tab", name="Diagnose").click()
 
 
 def test_a_run_is_picked_and_its_finding_read(board, visit):

@@ -69,6 +69,17 @@ class CountedLogs(LocalLogs):
         return super().read(run_id)
 
 
+class FailingLogs(LocalLogs):
+    """A logdir that cannot be looked through for as long as it is told so."""
+
+    fails = False
+
+    def scan(self):
+        if self.fails:
+            raise ReadError("the server is away")
+        return super().scan()
+
+
 def eventually(look, wanted):
     """What is looked at, as soon as it is as wanted."""
     for _ in range(600):
@@ -213,6 +224,20 @@ def test_a_run_that_cannot_be_read_costs_the_others_nothing(tmp_path):
         board.whole("b", 5)
     with pytest.raises(KeyError):
         board.whole("d", 5)
+
+
+def test_logs_that_fail_for_a_while_cost_no_verdict(tmp_path, monkeypatch):
+    """What was judged stays, the trouble is told, and goes with its cause."""
+    monkeypatch.setattr(boards, "SCAN_EVERY", 0.05)
+    eventlogs.write(tmp_path / "a", falling())
+    logs = FailingLogs(tmp_path)
+    board = Board(logs, load_settings)
+    rows = judged(board)
+    logs.fails = True
+    assert eventually(board.listed, lambda listed: listed.trouble).rows == rows
+    assert board.listed().trouble == "the server is away"
+    logs.fails = False
+    assert eventually(board.listed, lambda listed: not listed.trouble).rows == rows
 
 
 def test_an_opened_run_comes_before_the_others(tmp_path):

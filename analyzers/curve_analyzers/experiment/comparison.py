@@ -68,8 +68,9 @@ class Experiment:
 
     @cached_property
     def cost(self) -> Floats:
-        """The best level of the judged quantity; infinite where the run has no finite one."""
-        return np.array([score.cost if (score := run.score) else np.inf for run in self.runs], np.float64)
+        """The best level of the judged quantity; infinite where the run has no finite one, or was ruined in the end."""
+        scores = [None if run.ruined else run.score for run in self.runs]
+        return np.array([score.cost if score else np.inf for score in scores], np.float64)
 
     @cached_property
     def training(self) -> Floats:

@@ -44,7 +44,8 @@ class Standing:
     Attributes:
         run_id: The run.
         rank: 1 for the best; runs that are level share the better rank.
-        value: What it is ranked by, as it was logged: the best level of the judged quantity, NaN where it has none.
+        value: What it is ranked by, as it was logged: the best level of the judged quantity, NaN where it has none
+            or diverged.
         kpi: The user's own metric; None where none was named or the run did not log it.
         outlier: How it stands out among its siblings, in a few words; empty where it does not.
     """

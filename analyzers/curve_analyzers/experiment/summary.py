@@ -19,6 +19,7 @@ __all__ = ["PARENT", "RunSummary", "Score", "summarize"]
 PARENT = "mlflow.parentRunId"  # the tag of a child run: its sweep's run
 RATE_OF_CURVE = "learning_rate"  # the param that a logged curve of the rate stands for
 LAST = 0.1  # of a curve without a role, the stretch whose median is its value
+RUINED = frozenset({"divergence", "non_finite"})
 FROM_SYSTEM = "system/"  # MLflow's own metrics of the machine
 
 
@@ -93,6 +94,11 @@ class RunSummary:
     def score(self) -> Score | None:
         """What it is judged on."""
         return self.scores.get(self.judged)
+
+    @property
+    def ruined(self) -> bool:
+        """Whether it lost what it had learned, so that it stands behind all that did not."""
+        return self.status == "critical" and self.verdict in RUINED
 
     @property
     def gap(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mlflow_diagnose.errors import DiagnoseError
@@ -65,7 +66,8 @@ class Board:
         # All below belongs to the condition's lock.
         self._stamps: Mapping[str, Hashable] = {}
         self._rows: dict[str, Row] = {}
-        self._judged: dict[str, Hashable] = {}
+        self._judged: dict[str, Hashable] = {}  # the stamp that each verdict rests on
+        self._stale: dict[str, None] = {}  # the runs whose verdict does not rest on what they are now, in their order
         self._not_before: dict[str, float] = {}
         self._reports: dict[str, tuple[Report, Answer]] = {}
         self._opened: list[str] = []  # the runs that somebody opened, the last one first
@@ -115,8 +117,7 @@ class Board:
         """Whether a run is not there, or was found unreadable as it is."""
         if run_id not in self._stamps:
             return self._scanned
-        current = self._judged.get(run_id) == self._stamps[run_id]
-        return current and self._rows[run_id].status == "unreadable"
+        return run_id not in self._stale and self._rows[run_id].status == "unreadable"
 
     def _look(self) -> None:
         self._looked = time.monotonic()
@@ -151,8 +152,8 @@ class Board:
     def _scan(self) -> None:
         try:
             stamps, trouble = self._logs.scan(), ""
-        except Exception as error:  # noqa: BLE001 - the thread goes on, and the tab tells
-            stamps, trouble = {}, _told(error)
+        except Exception as error:  # noqa: BLE001 - the thread goes on, the verdicts stay, and the tab tells
+            stamps, trouble = self._stamps, _told(error)
         with self._changed:
             gone = self._rows.keys() - stamps.keys()
             for run_id in gone:
@@ -164,6 +165,7 @@ class Board:
             if gone or new or trouble != self._trouble or not self._scanned:
                 self._version += 1
             self._stamps, self._trouble, self._scanned = stamps, trouble, True
+            self._stale = dict.fromkeys(run for run, stamp in stamps.items() if self._judged.get(run) != stamp)
             self._changed.notify_all()
 
     def _next(self) -> tuple[str | None, float]:
@@ -173,8 +175,8 @@ class Board:
         for run_id in opened:
             if run_id not in self._reports and not self._hopeless(run_id):
                 return run_id, now
-        for run_id in (*opened, *self._wanted, *self._stamps):
-            if run_id in self._stamps and self._judged.get(run_id) != self._stamps[run_id]:
+        for run_id in chain(opened, self._wanted, self._stale):
+            if run_id in self._stale:
                 if (at := self._not_before.get(run_id, now)) <= now:
                     return run_id, now
                 later = min(later, at)
@@ -197,6 +199,8 @@ class Board:
             if run_id not in self._stamps:
                 return
             self._judged[run_id] = stamp
+            if self._stamps[run_id] == stamp:
+                self._stale.pop(run_id, None)
             self._not_before[run_id] = time.monotonic() + (time.monotonic() - began) / SHARE
             self._reports.pop(run_id, None)
             if report and answer:

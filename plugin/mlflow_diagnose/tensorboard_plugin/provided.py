@@ -44,10 +44,12 @@ class ProvidedLogs:
         self._asked = {"ctx": context, "experiment_id": experiment}
         self._sample = USUAL_SAMPLE if sample is None else sample
         self._parts: dict[str, list[tuple[str, str, str]]] = {}
+        self._hparams: Mapping[str, Mapping[str, Any]] = {}
 
     def scan(self) -> Mapping[str, Hashable]:
         """By the name of each run the last step and time of each of its curves."""
         listed = self._call("list_scalars", plugin_name=SCALARS)
+        self._hparams = self._call("list_tensors", plugin_name=hparams.PLUGIN_NAME)
         self._parts = {}
         stamps: defaultdict[str, list[Hashable]] = defaultdict(list)
         for run, owner, prefix, suffix in _placed({run: set(tags) for run, tags in listed.items() if tags}):
@@ -79,9 +81,8 @@ class ProvidedLogs:
 
     def _params(self, run_id: str, runs: Collection[str]) -> dict[str, str]:
         """The hyper-parameters of a run, as TensorBoard's own plugin keeps them: in the metadata of a tensor."""
-        listed = self._call("list_tensors", plugin_name=hparams.PLUGIN_NAME)
         found: dict[str, str] = {}
-        for run, tags in listed.items():
+        for run, tags in self._hparams.items():
             # `add_hparams` writes them into a run of their own below the one they are of.
             if (run in runs or run.rpartition("/")[0] == run_id) and (
                 start := tags.get(hparams.SESSION_START_INFO_TAG)

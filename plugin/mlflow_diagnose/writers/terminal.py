@@ -14,11 +14,11 @@ from mlflow_diagnose.writers.github import defused, in_actions
 from mlflow_diagnose.writers.small_curves import HELD_OUT, TRAINING, blocks, braille
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
-__all__ = ["print_report", "print_summary"]
+__all__ = ["COLOURS", "Page", "print_notes", "print_report", "print_summary", "print_totals"]
 
 COLOURS = {"critical": "red", "warning": "yellow", "info": "blue", "healthy": "green", "insufficient_data": "dim"}
 MARKS = {"critical": "✗", "warning": "!", "healthy": "✓", "insufficient_data": "?"}
@@ -37,7 +37,7 @@ def print_report(report: Report, console: Console) -> None:
 
     On a terminal, lines wrap at its width; elsewhere each sentence stays on its line, so that it can be searched.
     """
-    page = _Page(console)
+    page = Page(console)
     style = COLOURS.get(report.status, "")
     name = words.plain(report.run.name or report.run.run_id, 120)
     page.line((f"{MARKS.get(report.status, '?')} {name}: ", f"bold {style}"), (words.verdict(report), "bold"))
@@ -71,7 +71,7 @@ def print_summary(rows: Sequence[Row], console: Console) -> None:
     On a terminal, with a small curve of its held-out data, else of its training.
     """
     ranked = sorted(rows, key=lambda row: words.rank(row.status))
-    page = _Page(console)
+    page = Page(console)
     table = [("run", "status", "curve" if page.draws else "", "verdict", "what")]
     for row in ranked:
         verdict = "" if row.verdict == row.status else words.title(row.verdict)
@@ -87,7 +87,23 @@ def print_summary(rows: Sequence[Row], console: Console) -> None:
         page.line((cells[-1], ""), lead=lead)
 
 
-class _Page:
+def print_notes(notes: Sequence[str], console: Console) -> None:
+    """Print what the readers of many runs had to leave out, a line each."""
+    page = Page(console)
+    for note in notes:
+        page.line((f"note: {words.plain(note)}", "dim"))
+
+
+def print_totals(judged: int, statuses: Mapping[str, int], written: int, failed: int, console: Console) -> None:
+    """Print how many runs are in which state, and how many were written."""
+    page = Page(console)
+    told = ", ".join(f"{count} {words.title(status)}" for status, count in sorted(statuses.items()))
+    page.line()
+    page.line((words.count(judged, "run") + f" judged: {told or 'none'}", "bold"))
+    page.line((f"{written} written, {judged - written} left as they were, {failed} with an error", "dim"))
+
+
+class Page:
     """A console that takes text as text, and no character it cannot print."""
 
     def __init__(self, console: Console) -> None:
@@ -120,7 +136,7 @@ class _Page:
         return text.encode(encoding, "replace").decode(encoding)
 
 
-def _print_curves(page: _Page, row: Row) -> None:
+def _print_curves(page: Page, row: Row) -> None:
     """The curves that the run is judged on, and what they are."""
     lines = braille(row)
     if not lines or page.console.width < len(lines[0]) + 2 * INDENT:
@@ -135,7 +151,7 @@ def _print_curves(page: _Page, row: Row) -> None:
     page.line()
 
 
-def _print_sign(page: _Page, name: str, sign: VitalSign) -> None:
+def _print_sign(page: Page, name: str, sign: VitalSign) -> None:
     mark, style, answer = SIGNS[sign.value]
     label = words.SIGNS[name][1] if name in words.SIGNS else words.title(name)
     page.line(
@@ -143,7 +159,7 @@ def _print_sign(page: _Page, name: str, sign: VitalSign) -> None:
     )
 
 
-def _print_finding(page: _Page, finding: Finding) -> None:
+def _print_finding(page: Page, finding: Finding) -> None:
     page.line()
     style = COLOURS[finding.severity.word]
     where = f", {words.steps(finding.span)}, {words.confidence(finding)}"

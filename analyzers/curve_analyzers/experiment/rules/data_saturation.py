@@ -115,15 +115,16 @@ class DataSaturation(ExperimentAnalyzer):
             told_time = f" Twice the data took {percent(time) if time >= LEAST_TOLD else 'no'} more time."
         sure = float(np.clip(1.0 - 0.5 * law.gain_high / limit, 0.5, 0.97)) if limit > 0 else 0.5
         others = moved_with(factor.others)
+        way, end = ("rose", "ceiling") if experiment.higher else ("fell", "floor")
         return self.finding(
             Severity.WARNING,
             min(sure, 0.5) if others else sure,
             experiment.ids(places),
             factor.params,
             f"next doubling: {percent(law.gain / law.fall) if law.fall else '0 %'} of the gain",
-            f"{experiment.judged} fell along a power law over {count(len(factor.levels), 'size')} of {factor.name} and "
-            f"is near its floor: from {largest:g} to {2 * largest:g} it would gain {gain}, from {now:.4g}."
-            f"{told_time}{others}".replace("fell along", "improved along" if experiment.higher else "fell along"),
+            f"{experiment.judged} {way} along a power law over {count(len(factor.levels), 'size')} of {factor.name} "
+            f"and is near its {end}: from {largest:g} to {2 * largest:g} it would gain {gain}, from {now:.4g}."
+            f"{told_time}{others}",
             {
                 "next_gain": law.gain,
                 "next_gain_low": law.gain_low,

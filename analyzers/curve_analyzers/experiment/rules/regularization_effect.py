@@ -34,7 +34,7 @@ class RegularizationEffect(ExperimentAnalyzer):
     looks narrower than it is. When another param was changed together with it the finding says so.
 
     ## Source
-    Srivastava et al., "Dropout" (JMLR 15, 2014), section 7; the test is in `statistics.py`.
+    Srivastava et al., "Dropout" (JMLR 15, 2014); the test is in `statistics.py`.
     """
 
     tangled: float = threshold(0.5, "most confidence where another param moved with it", ge=0, le=1)

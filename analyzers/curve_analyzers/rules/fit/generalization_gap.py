@@ -66,8 +66,10 @@ class GeneralizationGap(Analyzer):
 
     needs = (Need.PAIR,)
 
-    wide: float = threshold(0.3, "width of the gap, as a share of the way to the best value, that warns", gt=0)
-    visible: float = threshold(0.15, "the same, from which it is told as info", gt=0)
+    wide: float = threshold(0.4, "width of the gap, as a share of the way to the best value, that warns", gt=0)
+    by_heart: float = threshold(0.15, "the same where training has learned its data by heart", gt=0)
+    done: float = threshold(0.97, "share of the way from which training has learned its data by heart", gt=0, le=1)
+    visible: float = threshold(0.12, "width from which a gap is told as info", gt=0)
     good: float = threshold(0.1, "what may be missing to a perfect held-out score for a gap to cost little", ge=0)
 
     fires = (
@@ -83,6 +85,7 @@ class GeneralizationGap(Analyzer):
             "beside a poor accuracy",
             run(train_loss=decay(floor=0.0), val_loss=decay(floor=1.0), val_accuracy=decay(0.1, 0.65)),
         ),
+        Example("learned by heart, flat a little above", run(train_loss=decay(floor=0.0), val_loss=decay(floor=0.6))),
         Example("only scores", run(train_accuracy=decay(0.1, 1.0), val_accuracy=decay(0.1, 0.6))),
         Example("12 epochs", run(12, train_loss=decay(floor=0.0), val_loss=decay(floor=1.2))),
         Example(
@@ -93,9 +96,6 @@ class GeneralizationGap(Analyzer):
     )
     quiet = (
         Example("a small gap", run(train_loss=decay(), val_loss=decay(floor=0.3))),
-        Example(
-            "a gap within noise", run(train_loss=decay(noise=0.5), val_loss=decay(floor=0.6, noise=0.6), points=30)
-        ),
         Example(
             "a constant offset of the regularized training loss", run(train_loss=decay(3.3, 1.2), val_loss=decay())
         ),
@@ -111,8 +111,12 @@ class GeneralizationGap(Analyzer):
         gaps = [_gap(measure(run, train), measure(run, val)) for train, val in pairs]
         wide = [gap for gap in gaps if gap.train.fell and gap.width > gap.noise and gap.share >= self.visible]
         if wide:
-            gap = max(wide, key=lambda gap: gap.share)
-            yield self._finding(run, gap, costly=gap.share >= self.wide and not self._scores_well(run))
+            gap = max(wide, key=lambda gap: gap.share / self._limit(gap))
+            yield self._finding(run, gap, costly=gap.share >= self._limit(gap) and not self._scores_well(run))
+
+    def _limit(self, gap: Gap) -> float:
+        """From which width on it warns: less where training has nothing left to learn and the gap stays."""
+        return self.by_heart if gap.train.share >= self.done else self.wide
 
     def _scores_well(self, run: RunCurves) -> bool:
         """Whether a held-out score between 0 and 1 misses little."""
@@ -123,7 +127,7 @@ class GeneralizationGap(Analyzer):
         end, val_end = train.shown(train.end), val.shown(val.end)
         still = ", and the gap still widens" if gap.widening > 0 else ""
         cost = "" if costly else " The held-out score is good all the same." if self._scores_well(run) else ""
-        sure = certainty(gap.share, self.wide if costly else self.visible)
+        sure = certainty(gap.share, self._limit(gap) if costly else self.visible)
         return self.finding(
             Severity.WARNING if costly else Severity.INFO,
             min(sure, certainty(gap.width, gap.noise), 0.95),

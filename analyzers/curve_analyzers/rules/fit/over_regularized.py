@@ -74,6 +74,7 @@ class OverRegularized(Analyzer):
     explains = ("underfitting", "wasted_compute", "plateau", "overfitting", "loss_metric_disagreement")
 
     worse: float = threshold(0.08, "how much worse training stays, as a share of the way to the best value", gt=0)
+    alone: float = threshold(0.2, "the same where neither a score nor what was logged confirms it", gt=0)
     worse_score: float = threshold(0.15, "the same of a score between 0 and 1, where both logged one", gt=0)
     persistent: float = threshold(0.9, "share of the last half of the run in which training is the worse", gt=0, le=1)
     unfinished: float = threshold(
@@ -152,8 +153,10 @@ class OverRegularized(Analyzer):
         if self._scores_well(run):
             return
         scores = [_handicap(*scored) for scored in self._scored(run)]
-        worse = [pair for pair in pairs if self._held_back(pair, scores)]
         strong = self._strong(run)
+        # A loss alone may be the worse because the held-out data are the easier ones.
+        limit = self.worse if strong or scores else self.alone
+        worse = [pair for pair in pairs if pair.share >= limit and self._held_back(pair, scores)]
         if worse:
             yield self._finding(run, max(worse, key=lambda pair: pair.share))
         elif strong and (poor := [pair for pair in pairs if self._both_poor(pair)]):
@@ -165,7 +168,6 @@ class OverRegularized(Analyzer):
             train.fell
             and (not scores or max(score.share for score in scores) >= self.worse_score)
             and pair.size > pair.noise
-            and pair.share >= self.worse
             and pair.held >= self.persistent
             and train.share <= 1 - self.unfinished  # an unknown share (NaN) compares as false
         )

@@ -48,6 +48,7 @@ class Underfitting(Analyzer):
     near: float = threshold(0.2, "what may be missing to a perfect score for it to be good wherever it began", ge=0)
     moved: float = threshold(0.02, "share of the way below which nothing was learned at all", ge=0)
     settled: float = threshold(0.05, "gain of the last fifth, as a share of the fall, below which it has ended", ge=0)
+    creep: float = threshold(0.01, "the same as a share of what is missing to the best value", ge=0)
     gap: float = threshold(0.25, "distance of the two curves at the end, as a share of the way that is left", ge=0)
 
     fires = (
@@ -93,13 +94,19 @@ class Underfitting(Analyzer):
         """Judge each pair of a training and a held-out curve."""
         for train, val in ((measure(run, train), measure(run, val)) for train, val in run.pairs()):
             limit = self.poor_score if train.quantity.bounded else self._limit(run)
-            if not (train.fell and self.moved <= train.share < limit):  # an unknown share (NaN) compares as false
+            moved = 0.0 if small_model(run) else self.moved
+            if not (train.fell and moved <= train.share < limit):  # an unknown share (NaN) compares as false
                 continue
-            ended = train.settled(self.settled) and val.settled(self.settled)
+            ended = self._ended(train) and self._ended(val)
             apart = abs(val.end - train.end)
             together = apart <= self.gap * (train.end - train.perfect) or not train.beyond_noise(apart)
             if ended and together and not self._scores_well(run):
                 yield self._finding(run, train, val, limit)
+
+    def _ended(self, progress: Progress) -> bool:
+        """Whether the last fifth brought nothing, beside all that it gained or beside what is still missing."""
+        missing = self.creep * (progress.end - progress.perfect)
+        return progress.settled(self.settled) or abs(progress.gain(0.2)) <= missing
 
     def _limit(self, run: RunCurves) -> float:
         """Up to which share of the way a loss is poor: it depends on what else says so.

@@ -46,7 +46,7 @@ class ClippingSaturated(Analyzer):
 
     needs = (Need.GRADIENT_NORM,)
     vouches = False
-    explains = ("no_learning", "slow_learning", "not_converged", "underfitting", "plateau")
+    explains = ("no_learning", "slow_learning", "not_converged", "underfitting", "plateau", "loss_metric_disagreement")
 
     stands: float = threshold(0.9, "share of the norms after clipping that stand at one value", gt=0, le=1)
     equal: float = threshold(0.002, "distance from it within which they do, as a share of it", gt=0, lt=1)

@@ -50,6 +50,7 @@ class ImpossibleValues(Analyzer):
     needs = (ANY_CURVE,)
     least = 1
     vouches = False
+    explains = ("loss_metric_disagreement", "class_imbalance")
 
     slack: float = threshold(
         0.005, "how far beyond its limit a value may be by rounding, as a share of the limit", ge=0

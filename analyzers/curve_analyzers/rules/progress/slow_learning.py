@@ -39,7 +39,7 @@ class SlowLearning(Analyzer):
     explains = ("not_converged", "underfitting")
 
     least_share: float = threshold(0.02, "share of the way to the best value below which nothing was learned", ge=0)
-    most_share: float = threshold(0.25, "share of the way above which the pace was fair", gt=0, le=1)
+    most_share: float = threshold(0.35, "share of the way above which the pace was fair", gt=0, le=1)
     straight: float = threshold(
         0.6, "fall of the second half over that of the first, from which the way is straight", gt=0
     )

@@ -12,7 +12,7 @@ from curve_analyzers.clock import hours_between
 from curve_analyzers.examples import Example, Shape, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, RunCurves
-from curve_analyzers.progress import BEYOND_NOISE, BINS, EXACT, Progress, measure_all
+from curve_analyzers.progress import BEYOND_NOISE, BINS, EXACT, Progress, measure, measure_all
 from curve_analyzers.signal import bins, certainty
 from curve_analyzers.wording import duration, percent
 
@@ -81,10 +81,11 @@ class WastedCompute(Analyzer):
     needs = (Need.LEARNING,)
     least = 12
 
-    late: float = threshold(0.3, "share of the run by which all that it brought was there", gt=0, lt=1)
-    saved: float = threshold(0.65, "share of the run that a patience of 10 evaluations after that saves", gt=0, lt=1)
+    late: float = threshold(0.28, "share of the run by which all that it brought was there", gt=0, lt=1)
+    points: float = threshold(50, "points logged in vain that make the waste large", ge=1)
     gain: float = threshold(0.01, "gain, as a share of the whole fall, that is none", ge=0)
-    value: float = threshold(0.02, "the same as a share of the value it ended at", ge=0)
+    value: float = threshold(0.05, "the same as a share of the value it ended at", ge=0)
+    score: float = threshold(0.02, "the same of a score between 0 and 1, as a share of the whole", ge=0)
     seen: float = threshold(0.05, "noise, as a share of the fall, above which a gain cannot be seen", gt=0)
 
     fires = (
@@ -93,11 +94,11 @@ class WastedCompute(Analyzer):
         Example("best at 10 %, worse since", run(200, train_loss=decay(), val_loss=valley(turn=0.1, end=0.9))),
         Example("only a score", run(100, val_accuracy=decay(0.1, 0.9, 40, 0.002))),
         Example("per step, noisy", run(5000, train_loss=decay(rate=60, noise=0.1))),
-        Example("40 epochs", run(40, train_loss=decay(rate=80), val_loss=decay(floor=0.3, rate=80))),
+        Example("60 epochs", run(60, train_loss=decay(rate=80), val_loss=decay(floor=0.3, rate=80))),
     )
     quiet = (
         Example(
-            "too few evaluations for patience to save much",
+            "too short for the waste to be large",
             run(20, train_loss=decay(rate=40), val_loss=decay(floor=0.3, rate=40)),
         ),
         Example("best near the end", run(train_loss=decay(rate=3), val_loss=decay(floor=0.3, rate=3))),
@@ -118,12 +119,22 @@ class WastedCompute(Analyzer):
         """Judge the held-out curves, loss and scores, by the last of them to improve; else the training curve."""
         roles = dict.fromkeys([*run.held_out, *run.held_out_scores()]) or run.training
         judged = [progress for progress in measure_all(run, roles, self.least) if progress.fell]
-        if judged and all(BEYOND_NOISE * progress.error <= self.seen * progress.fall for progress in judged):
+        if judged and all(self._sees(run, progress) for progress in judged):
             useful = max(map(self._useful, judged), key=lambda each: each.share)
-            checks = _checks(judged[0].curve, held_out=roles is not run.training)
-            waiting = PATIENCES[1] / len(checks.costs)
-            if useful.share <= self.late and 1 - useful.share - waiting >= self.saved:
-                yield self._finding(useful, judged[0], checks)
+            longest = max(len(run[role]) for role in (*roles, *run.training))
+            if useful.share <= self.late and (1 - useful.share) * longest >= self.points:
+                yield self._finding(useful, judged[0], _checks(judged[0].curve, held_out=roles is not run.training))
+
+    def _sees(self, run: RunCurves, progress: Progress) -> bool:
+        """Whether a gain worth anything would show over the noise of a curve.
+
+        Worth is measured by the training's fall where that is larger (a first evaluation may come late), and for a
+        score between 0 and 1 by the whole of it.
+        """
+        same = (measure(run, role) for role in run.training if role.measures == progress.quantity and len(run[role]))
+        fall = max((progress.fall, *(train.fall for train in same)))
+        room = self.score * -progress.perfect if progress.perfect < 0 else 0.0
+        return BEYOND_NOISE * progress.error <= max(self.seen * fall, room)
 
     def _useful(self, progress: Progress) -> Useful:
         """The first level that no later one beats by more than noise or a gain that is none."""

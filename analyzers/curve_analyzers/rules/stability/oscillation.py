@@ -12,11 +12,13 @@ from curve_analyzers.epoch_length import once_an_epoch, part_of_an_epoch
 from curve_analyzers.examples import Example, decay, flat, line, run, sawtooth, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.held_out_size import held_out_examples
-from curve_analyzers.model import Curve, Floats, RunCurves
+from curve_analyzers.model import Floats, RunCurves
 from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.remedies import lower_rate
-from curve_analyzers.signal import certainty, periodicity, running_median
+from curve_analyzers.signal import bins, certainty, periodicity, running_median
 from curve_analyzers.wording import percent
+
+LONG, BINS = 4000, 200  # points from which the level is taken from so many bins
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,20 +131,26 @@ class Oscillation(Analyzer):
         """Judge the first training curve; where it is stirred only a little, the held-out curve beside it."""
         role = run.learning[0]
         progress = measure(run, role)
-        late = swings_of(progress, 0.5, 1.0)
-        likely, period = periodicity(late.moves)
-        if part_of_an_epoch(run, progress.curve, period * _apart(progress.curve)):
-            likely = 1.0  # the order of the data, not the length of the steps: `unshuffled_data`
+        moves = moves_of(progress)
+        late = swings_in(progress, moves, 0.5, 1.0)
         # The mean over the batches of an epoch: noise explains no swing. The episodes of a reward are few and differ.
-        averaged = role in run.training and role.quantity != "reward" and len(progress.curve) <= self.averaged
+        averaged = role in run.training and role.quantity != "reward" and len(moves) <= self.averaged
         averaged = averaged and once_an_epoch(run, progress.curve)
         if self._swings(late, self.swing) and late.grown >= self.dying:
-            if averaged or likely < self.chance or late.grown > self.growing:
-                yield self._finding(run, late, period if likely < self.chance else None)
+            period = self._period(run, late)
+            if averaged or period or late.grown > self.growing:
+                yield self._finding(run, late, period)
         elif averaged and late.share >= self.stirred and (held_out := self._held_out(run)):
             yield self._finding(run, held_out, None)
-        elif averaged and self._swings(early := swings_of(progress, 0.125, 0.5), self.swing):
+        elif averaged and self._swings(early := swings_in(progress, moves, 0.125, 0.5), self.swing):
             yield self._ended(run, early)
+
+    def _period(self, run: RunCurves, swings: Swings) -> float | None:
+        """The period of the swings in steps, where noise hardly has one and the order of the data is not its cause."""
+        likely, points = periodicity(swings.moves)
+        curve = swings.progress.curve
+        period = points * (float(curve.steps[-1]) - float(curve.steps[0])) / max(len(curve) - 1, 1)
+        return None if likely >= self.chance or part_of_an_epoch(run, curve, period) else period
 
     def _swings(self, swings: Swings, limit: float) -> bool:
         visible = swings.size >= self.visible * abs(swings.progress.start)
@@ -154,7 +162,7 @@ class Oscillation(Analyzer):
         if examples is not None and examples < self.examples:
             return None
         for progress in measure_all(run, [role for role in run.held_out if role not in run.learning], self.least):
-            swings = swings_of(progress, 0.5, 1.0)
+            swings = swings_in(progress, moves_of(progress), 0.5, 1.0)
             learned = progress.fell and progress.worth >= self.learned
             if learned and self._swings(swings, self.held_out) and swings.grown >= self.dying:
                 return swings
@@ -162,8 +170,7 @@ class Oscillation(Analyzer):
 
     def _finding(self, run: RunCurves, swings: Swings, period: float | None) -> Finding:
         curve, share, grown = swings.progress.curve, swings.share, swings.grown
-        steps = period * _apart(curve) if period else None
-        every = f", with a period of about {steps:.3g} steps" if steps else ""
+        every = f", with a period of about {period:.3g} steps" if period else ""
         growing = f", and the swings grow ({percent(grown - 1)} over the run)" if grown > self.growing else ""
         limit = self.held_out if swings.progress.name not in {run.roles[role] for role in run.learning} else self.swing
         return self.finding(
@@ -172,7 +179,7 @@ class Oscillation(Analyzer):
             Span((curve.name,), int(curve.steps[len(curve) // 2]), int(curve.steps[-1])),
             f"swings of {percent(share)} {swings.of}",
             f"{curve.name} swings up and down by {percent(share)} {swings.of}{every}{growing}.",
-            {"swing_share": share, "period_steps": steps, "growth": grown, "ended": False},
+            {"swing_share": share, "period_steps": period, "growth": grown, "ended": False},
             self._remedies(run),
         )
 
@@ -199,19 +206,23 @@ class Oscillation(Analyzer):
         )
 
 
-def swings_of(progress: Progress, first: float, last: float) -> Swings:
-    """Measure the swings of a curve from one share of the run to another."""
+def moves_of(progress: Progress) -> Floats:
+    """(n,) what is left of a curve without its level, the running median over a quarter of the run."""
     values = progress.curve.values
-    moves = values - running_median(values, max(2 * (len(values) // 8) + 1, 5))
-    stretch = moves[round(first * len(moves)) : max(round(last * len(moves)), round(first * len(moves)) + 1)]
+    if len(values) <= LONG:
+        return values - running_median(values, max(2 * (len(values) // 8) + 1, 5))
+    medians, edges = bins(values, BINS)
+    level = running_median(medians, 2 * (BINS // 8) + 1)
+    return values - np.interp(np.arange(len(values)), (edges[:-1] + edges[1:] - 1) / 2, level)
+
+
+def swings_in(progress: Progress, moves: Floats, first: float, last: float) -> Swings:
+    """Measure the swings of a curve from one share of the run to another."""
+    begin = round(first * len(moves))
+    stretch = moves[begin : max(round(last * len(moves)), begin + 1)]
     low, middle, high = (float(each) for each in np.quantile(stretch, (0.1, 0.5, 0.9)))
     size, scale = high - low, progress.fall if progress.fell else abs(progress.end)
     return Swings(progress, stretch, size, (middle - low) / size if size > 0 else 0.0, scale, _growth(moves))
-
-
-def _apart(curve: Curve) -> float:
-    """The mean distance of the points, in steps."""
-    return (float(curve.steps[-1]) - float(curve.steps[0])) / max(len(curve) - 1, 1)
 
 
 def _growth(moves: Floats) -> float:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from curve_analyzers.model import RawRun
+from mlflow_diagnose.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from curve_analyzers.model import RawCurve
 
-__all__ = ["DELETED", "tracked_run"]
+__all__ = ["DELETED", "no_experiment", "tracked_run"]
 
 DELETED = "the run is deleted in MLflow, so nothing can be written to it"
 NOT_THE_USERS = ("mlflow.", "diagnose.")
+PARENT = "mlflow.parentRunId"  # what makes a run the child of a sweep is kept
 
 
 def tracked_run(
@@ -29,7 +31,7 @@ def tracked_run(
     notes: Sequence[str] = (),
     experiment_id: str = "",
 ) -> RawRun:
-    """A run without the tags that MLflow and we write, and with a note where it is deleted.
+    """A run without the tags that MLflow and we write, but for its parent's, and with a note where it is deleted.
 
     Args:
         run_id: What names it in its store.
@@ -48,8 +50,13 @@ def tracked_run(
         name=name or run_id,
         curves=curves,
         params=dict(params),
-        tags={key: text for key, text in tags.items() if not key.startswith(NOT_THE_USERS)},
+        tags={key: text for key, text in tags.items() if key == PARENT or not key.startswith(NOT_THE_USERS)},
         status=status,
         notes=(*([DELETED] if deleted else []), *notes),
         experiment_id=experiment_id,
     )
+
+
+def no_experiment(shown: str, name: str) -> BadInputError:
+    """That a store has no experiment of a name."""
+    return BadInputError(f"MLflow at {shown} has no experiment {name!r}")

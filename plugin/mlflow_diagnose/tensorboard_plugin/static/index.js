@@ -25,7 +25,8 @@ class Tab {
   #runs = new Source();
   #run = new Source();
   #page = null;
-  #asking = 0;
+  #asking = 0; // counts the questions: an answer to any but the last is dropped
+  #asleep = false;
 
   constructor() {
     this.said = el("p", { class: "unseen", role: "status", "aria-live": "polite" });
@@ -53,7 +54,7 @@ class Tab {
     addEventListener("hashchange", () => this.#turned());
     document.addEventListener("visibilitychange", () => this.#ask());
     // TensorBoard hides the frame of a tab that is not shown.
-    new ResizeObserver(() => !this.#asking && this.#ask()).observe(document.documentElement);
+    new ResizeObserver(() => this.#asleep && this.#ask()).observe(document.documentElement);
     this.#turned();
   }
 
@@ -81,10 +82,8 @@ class Tab {
   /** Ask for both, then again after a while; a later call takes the place of an earlier one. */
   async #ask() {
     const mine = ++this.#asking;
-    if (document.hidden || !innerHeight || !innerWidth) {
-      this.#asking = 0;
-      return;
-    }
+    this.#asleep = document.hidden || !innerHeight || !innerWidth;
+    if (this.#asleep) return;
     let soon = false;
     try {
       const open = this.#open;
@@ -102,13 +101,17 @@ class Tab {
         if (told) this.view.show({ id: open, ...told });
         soon ||= told?.state === "waiting";
       }
-      this.lost.hidden = true;
+      this.#tellTrouble(this.#page.trouble);
     } catch (error) {
       if (mine !== this.#asking) return;
-      this.lost.textContent = `What is shown may be old: ${error.message}.`;
-      this.lost.hidden = false;
+      this.#tellTrouble(`What is shown may be old: ${error.message}.`);
     }
     setTimeout(() => mine === this.#asking && this.#ask(), soon ? SOON : this.#page?.waiting ? WHILE_JUDGING : EVERY);
+  }
+
+  #tellTrouble(sentence) {
+    if (this.lost.textContent !== sentence) this.lost.textContent = sentence;
+    this.lost.hidden = !sentence;
   }
 }
 
