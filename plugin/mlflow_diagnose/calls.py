@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from mlflow_diagnose import printing
 from mlflow_diagnose.config import load_settings
@@ -15,13 +15,14 @@ from mlflow_diagnose.many import Runs
 from mlflow_diagnose.work import Job, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from curve_analyzers.findings import Report
     from mlflow_diagnose.comparison import Comparison
     from mlflow_diagnose.failures import Failures
     from mlflow_diagnose.importing import Importer
     from mlflow_diagnose.readers.tensorboard import TensorBoardReader
+    from mlflow_diagnose.report.rows import Row
 
 __all__ = ["Call"]
 
@@ -145,18 +146,20 @@ class Call:
         """Do all runs, and print them as they come."""
         many = len(chosen) > printing.REPORTS_UP_TO
         comparison = self._comparison(runs, chosen)
-        if (self.form == "text" and many) or (self.form == "html" and len(chosen) > 1):
+        rows: list[Row] | None = [] if comparison and comparison.experiment and runs.job.artifacts else None
+        if (self.form == "text" and many) or (self.form == "html" and len(chosen) > 1) or rows is not None:
             uri = runs.job.tracking_uri or ""
             runs.job = replace(runs.job, views={**runs.job.views, "row": partial(printing.linked_row, uri)})
-        elif self.form != "json" or printing.in_actions():
+        if not (self.form == "text" and many) and (self.form != "json" or printing.in_actions()):
             runs.job = replace(runs.job, points=True)  # they are drawn
         # A bar and what is printed run by run would run into each other on one terminal.
         judged = runs.judged(chosen, progress=(self.form == "text" and many) or not file.isatty())
+        judged = judged if rows is None else _kept(judged, rows)
         reports = (report for report, _ in judged)
         if self.form == "json":
             printing.print_json(reports, self.failures.lines, file, comparison)
         elif self.form == "html":
-            printing.print_html(judged, file, title=self.experiment or self.logdir or "")
+            printing.print_html(judged, file, title=self.experiment or self.logdir or "", comparison=comparison)
         elif self.form == "markdown":
             printing.print_markdown(printing.told_to_github(reports), file)
         elif many:
@@ -166,6 +169,9 @@ class Call:
         if comparison:
             with self.failures.aside(f"experiment {comparison.experiment}"):
                 comparison.write()
+            if rows:
+                with self.failures.aside(f"experiment {comparison.experiment}"):
+                    comparison.write_page(rows)
             if self.form == "text":
                 printing.print_comparison(comparison, file)
 
@@ -224,3 +230,12 @@ class Call:
                 )
             watch.follow(seconds, stop)
         return severities
+
+
+def _kept(
+    judged: Iterator[tuple[Report, Mapping[str, Any]]], rows: list[Row]
+) -> Iterator[tuple[Report, Mapping[str, Any]]]:
+    """The same, and of each run its row in a list."""
+    for report, views in judged:
+        rows.append(views["row"])
+        yield report, views

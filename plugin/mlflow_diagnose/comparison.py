@@ -11,7 +11,10 @@ from curve_analyzers.experiment.summary import summarize
 from mlflow_diagnose.many import SUMMARY, Runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from curve_analyzers.experiment.findings import ExperimentReport
+    from mlflow_diagnose.report.rows import Row
 
 __all__ = ["Comparison"]
 
@@ -48,3 +51,18 @@ class Comparison:
 
         writer, experiment = MlflowExperimentTags(self.runs.job.tracking_uri), self.experiment
         self.runs.patience.trying(lambda: writer.write(experiment, self.report))
+
+    def write_page(self, rows: Sequence[Row]) -> None:
+        """Keep the page of the runs as an artifact of a run of ours in the experiment.
+
+        Raises:
+            WriteError: It could not be written.
+        """
+        if self.experiment is None:
+            return
+        from mlflow_diagnose.report.experiment import experiment_page  # noqa: PLC0415 - for experiments alone
+        from mlflow_diagnose.writers.mlflow_page import MlflowExperimentPage  # noqa: PLC0415 - seconds to import
+
+        writer, experiment = MlflowExperimentPage(self.runs.job.tracking_uri), self.experiment
+        html = experiment_page(rows, self.report.findings, experiment)
+        self.runs.patience.trying(lambda: writer.write(experiment, html))

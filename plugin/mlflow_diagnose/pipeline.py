@@ -188,8 +188,10 @@ def take_out_of_experiment(experiment: str, tracking_uri: str | None) -> tuple[l
         ReadError: The runs could not be listed.
     """
     from mlflow_diagnose.writers.mlflow_experiment import MlflowExperimentTags  # noqa: PLC0415 - seconds to import
+    from mlflow_diagnose.writers.mlflow_page import MlflowExperimentPage  # noqa: PLC0415 - the same
 
     tags = MlflowExperimentTags(tracking_uri)
+    MlflowExperimentPage(tracking_uri).clear(experiment)
     return tags.clear(experiment), tuple(tags.run_ids(experiment))
 
 

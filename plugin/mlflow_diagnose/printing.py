@@ -187,13 +187,20 @@ def print_comparison(comparison: Comparison, file: TextIO) -> None:
         raise BrokenPipeError from closed
 
 
-def print_html(judged: Iterable[tuple[Report, Mapping[str, Any]]], file: TextIO, *, title: str = "") -> None:
+def print_html(
+    judged: Iterable[tuple[Report, Mapping[str, Any]]],
+    file: TextIO,
+    *,
+    title: str = "",
+    comparison: Comparison | None = None,
+) -> None:
     """Print the page of a report, or of several the page of them all; in UTF-8, whatever encoding stdout has.
 
     Args:
         judged: Each run's report; with its row, `linked_row`, where several were asked for.
         file: Where to.
         title: What the page of several is called.
+        comparison: What they show together, where they were compared.
     """
     from mlflow_diagnose.report.experiment import experiment_page  # noqa: PLC0415 - for HTML alone
 
@@ -209,5 +216,5 @@ def print_html(judged: Iterable[tuple[Report, Mapping[str, Any]]], file: TextIO,
 
         html = page(only)
     else:
-        html = experiment_page(rows, title=title)
+        html = experiment_page(rows, comparison.report.findings if comparison else (), title)
     click.echo(html.encode("utf-8", "replace"), file=file, nl=False)

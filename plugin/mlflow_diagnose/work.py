@@ -19,6 +19,7 @@ from mlflow_diagnose.errors import BadInputError, DiagnoseError, NotAllowedError
 from mlflow_diagnose.failures import bug
 from mlflow_diagnose.patience import Patience, may_pass
 from mlflow_diagnose.readers import Reader, open_source
+from mlflow_diagnose.readers.tracking.tracked import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -118,6 +119,8 @@ class Worker:
         try:
             if isinstance(raw, DiagnoseError) and may_pass(raw):
                 raw = self.patience.trying(lambda: self._again(run_id))
+            if not isinstance(raw, DiagnoseError) and PAGE in raw.tags:
+                return Done(run_id)
             raw = self._with_event_files(raw)
             report = pipeline.judge_raw(raw, self.job.settings)
             self.patience.answered = True

@@ -53,8 +53,16 @@ class MlflowArtifacts:
             RunNotFoundError: The store has no such run.
             WriteError: The files could not be written.
         """
-        run_id = report.run.run_id
-        elsewhere = self._elsewhere(run_id, (run or self.store.writable_run(run_id)).info.artifact_uri)
+        self.put(run or self.store.writable_run(report.run.run_id), files)
+
+    def put(self, run: Run, files: Mapping[str, bytes]) -> None:
+        """Put files, by name, below `diagnosis/` of a run.
+
+        Raises:
+            WriteError: They could not be written.
+        """
+        run_id = run.info.run_id
+        elsewhere = self._elsewhere(run_id, run.info.artifact_uri)
         failure = f"the artifacts of run {run_id} could not be written"
         if elsewhere:
             if self.artifact_dir is None:

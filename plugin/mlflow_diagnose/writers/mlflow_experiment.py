@@ -57,7 +57,7 @@ class MlflowExperimentTags:
         wanted = experiment_tags_of(report)
         standings = {standing.run_id: standing for standing in report.standings}
         with self.store.writing(f"the tags of experiment {experiment!r} could not be written") as client:
-            found = self._found(client, experiment)
+            found = self.found(client, experiment)
             for key in _written(found.tags):
                 if key not in wanted:
                     client.delete_experiment_tag(found.experiment_id, key)
@@ -79,7 +79,7 @@ class MlflowExperimentTags:
             WriteError: The tags could not be removed.
         """
         with self.store.writing(f"the tags of experiment {experiment!r} could not be removed") as client:
-            found = self._found(client, experiment)
+            found = self.found(client, experiment)
             gone = _written(found.tags)
             for key in gone:
                 client.delete_experiment_tag(found.experiment_id, key)
@@ -93,9 +93,14 @@ class MlflowExperimentTags:
             ReadError: They could not be listed.
         """
         with self.store.asking(f"the runs of experiment {experiment!r} could not be listed", ReadError) as client:
-            return [run_id for run_id, _ in _tags_of_runs(client, self._found(client, experiment).experiment_id)]
+            return [run_id for run_id, _ in _tags_of_runs(client, self.found(client, experiment).experiment_id)]
 
-    def _found(self, client: MlflowClient, name: str) -> Experiment:
+    def found(self, client: MlflowClient, name: str) -> Experiment:
+        """An experiment by its name, or its id.
+
+        Raises:
+            BadInputError: The store has none of that name.
+        """
         found = client.get_experiment_by_name(name)
         if found is None and name.isdecimal():
             try:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
     from curve_analyzers.model import RawCurve
 
-__all__ = ["DELETED", "no_experiment", "tracked_run"]
+__all__ = ["DELETED", "PAGE", "no_experiment", "tracked_run"]
 
 DELETED = "the run is deleted in MLflow, so nothing can be written to it"
 NOT_THE_USERS = ("mlflow.", "diagnose.")
+PAGE = "diagnose.page"  # on the run of ours that holds the page of its experiment, and is no training run
 PARENT = "mlflow.parentRunId"  # what makes a run the child of a sweep is kept
 
 
@@ -50,7 +51,7 @@ def tracked_run(
         name=name or run_id,
         curves=curves,
         params=dict(params),
-        tags={key: text for key, text in tags.items() if key == PARENT or not key.startswith(NOT_THE_USERS)},
+        tags={key: text for key, text in tags.items() if key in {PARENT, PAGE} or not key.startswith(NOT_THE_USERS)},
         status=status,
         notes=(*([DELETED] if deleted else []), *notes),
         experiment_id=experiment_id,
