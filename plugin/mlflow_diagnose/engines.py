@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError
@@ -161,6 +163,9 @@ def _ray(address: str, stack: ExitStack) -> dict[str, Any]:
     import ray  # noqa: PLC0415 - an extra
     from ray.util.joblib import register_ray  # noqa: PLC0415 - the same
 
+    # Ray tells on stdout of workers that died, in the midst of what is printed there.
+    nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - the stack closes it
+    stack.enter_context(redirect_stdout(stack.enter_context(nowhere)))
     if not ray.is_initialized():
         ray.init(address=address or None, log_to_driver=False, logging_level="ERROR")
         stack.callback(ray.shutdown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from queue import Empty, Queue
 
 import numpy as np
@@ -18,10 +20,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 import eventlogs
+from mlflow_diagnose.failures import Failures
 from mlflow_diagnose.readers import open_source
 from mlflow_diagnose.readers.states import states
 from mlflow_diagnose.readers.tracking.quiet import quiet
-from mlflow_diagnose.watching import TrackingChanges
+from mlflow_diagnose.watching import TrackingChanges, Watch
 from mlflow_diagnose.work import Job, Worker
 from mlflow_server import EXPERIMENT, fresh_store
 
@@ -252,3 +255,34 @@ def test_the_state_of_a_run_tells_what_changed(store):
     seen.append(states(reader, [run.run_id, "gone"])[run.run_id])
     assert len(set(seen)) == 3
     assert seen[-1].is_over
+
+
+def test_what_is_kept_does_not_grow(tmp_path):
+    """Hundreds of looks at a run that logs go by without a trace in memory, but for its points."""
+    store = fresh_store(tmp_path)
+    run = Training(store)
+    run.log(0, 30)
+    failures = Failures()
+    worker = Worker(Job(tracking_uri=store.uri, write=True, artifacts=False))
+    watch = Watch(worker, TrackingChanges(worker, lambda: [run.run_id]), failures, lambda _: None)
+    insert = "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, 0)"
+    latest = "UPDATE latest_metrics SET step = ?, timestamp = ? WHERE run_uuid = ? AND key = 'val_loss'"
+
+    def looks(count, first):
+        for step in range(first, first + count):
+            at = 1_700_000_000_000 + 1000 * step
+            store.rows(insert, "val_loss", 0.6, at, run.run_id, step)
+            store.rows(latest, step, at, run.run_id)
+            watch.look()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    looks(60, 30)
+    tracemalloc.start()
+    try:
+        before = looks(20, 90)
+        grown = looks(200, 110) - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 200_000
+    assert failures.lines == []
