@@ -12,8 +12,9 @@ __all__ = ["COUNTED", "FULL", "held_out_examples"]
 COUNTED = ("accuracy", "error_rate")  # scores that are a number of examples over all of them
 FULL = 1.5  # a share does not exceed 1; what exceeds this is a percentage
 ROUNDING = 0.02  # of one example's share, by which a logged score may miss a whole number of them
+DIGITS = 1e-4  # to which scores are often rounded
 MULTIPLES = 4  # the smallest difference seen may be that of so many examples
-MOST = 2000  # examples up to which single ones show in a score
+MOST = 400  # examples up to which single ones show in a score of four digits
 
 
 def held_out_examples(run: RunCurves) -> int | None:
@@ -35,8 +36,11 @@ def _examples(score: Curve) -> int | None:
     if len(apart) < 2:  # noqa: PLR2004 - two values may be whole shares of anything
         return None
     for multiple in range(1, MULTIPLES + 1):
-        examples = round(multiple / float(apart.min()))
-        counts = shares * examples
-        if 1 < examples <= MOST and bool((np.abs(counts - np.round(counts)) <= ROUNDING).all()):
-            return examples
+        about = multiple / float(apart.min())
+        # Rounding of the logged values moves the smallest difference, and the number it stands for the more of them.
+        off = round(about * about * DIGITS) + 1
+        for examples in sorted(range(max(2, round(about) - off), round(about) + off + 1), key=lambda n: abs(n - about)):
+            counts = shares * examples
+            if examples <= MOST and bool((np.abs(counts - np.round(counts)) <= ROUNDING).all()):
+                return examples
     return None
