@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 START_UP = 120.0  # seconds; a cold start takes about ten
 EXPERIMENT = "0"  # MLflow's default experiment, the one of each store here whose artifacts have a known place
@@ -71,6 +71,23 @@ def mlflow_server(folder: Path) -> Iterator[Store]:
 
 
 @contextmanager
+def secured_server(folder: Path, password: str) -> Iterator[Store]:
+    """A server with MLflow's basic-auth app, whose users may do nothing until they are given leave, but for `admin`."""
+    store = fresh_store(folder)
+    _set_location(store, f"mlflow-artifacts:/{EXPERIMENT}")
+    config = folder / "basic_auth.ini"
+    config.write_text(
+        f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = sqlite:///{folder / 'users.db'}\n"
+        f"admin_username = admin\nadmin_password = {password}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    settings = {"MLFLOW_AUTH_CONFIG_PATH": str(config), "MLFLOW_FLASK_SERVER_SECRET_KEY": password}
+    options = ("--artifacts-destination", str(store.artifacts), "--app-name", "basic-auth")
+    with _serving(folder, "server", store.uri, *options, settings=settings) as uri:
+        yield Store(uri, store.database, store.artifacts)
+
+
+@contextmanager
 def mlflow_ui(folder: Path, tracking_uri: str) -> Iterator[str]:
     """The address of a running `mlflow ui` over a store that is there; its log goes to the folder."""
     with _serving(folder, "ui", tracking_uri) as uri:
@@ -78,7 +95,9 @@ def mlflow_ui(folder: Path, tracking_uri: str) -> Iterator[str]:
 
 
 @contextmanager
-def _serving(folder: Path, what: str, backend: str, *options: str) -> Iterator[str]:
+def _serving(
+    folder: Path, what: str, backend: str, *options: str, settings: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """`mlflow server` or `mlflow ui` on a free port, until the block ends."""
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
@@ -88,7 +107,12 @@ def _serving(folder: Path, what: str, backend: str, *options: str) -> Iterator[s
     with log.open("wb") as output:
         # A session of its own: the server starts workers, and all of them end together.
         server = subprocess.Popen(
-            command, cwd=folder, env=_environment(), stdout=output, stderr=output, start_new_session=True
+            command,
+            cwd=folder,
+            env={**_environment(), **(settings or {})},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         _wait_until_healthy(uri, server, log)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlflow_diagnose.errors import BadInputError, DiagnoseError
+from mlflow_diagnose.readers.tracking.uri import without_secrets
 from mlflow_diagnose.text import plain
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Failures:
     def _tell(self, text: str) -> str:
         """Print the error at hand to stderr, and return it as it was printed: on one line, without escapes."""
         if self.debug:
-            traceback.print_exc()
+            click.echo(without_secrets(traceback.format_exc()), err=True, nl=False)
         line = plain(text)
         # What is wrong with a store is wrong for each of its runs, and told once.
         if all(line != told for _, told in self.lines):
