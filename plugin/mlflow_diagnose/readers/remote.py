@@ -61,7 +61,7 @@ class RemoteFolder:
         """The event files of each directory.
 
         Raises:
-            BadInputError: There is no such file system.
+            BadInputError: There is no such file system, or no such folder in it.
             ReadError: It could not be read.
         """
         self._files = {}
@@ -75,6 +75,8 @@ class RemoteFolder:
                     continue
                 self._files[inside] = about if about.get("size") is not None else files.info(path)
                 folders["" if inside.parent == PurePosixPath() else str(inside.parent)].append(LogFile.at(inside))
+            if not folders:
+                files.ls(root)  # to search says nothing of why nothing is found
         return {name: tuple(folders[name]) for name in sorted(folders, key=in_tree)}
 
     def inside(self, path: PurePath) -> str:
@@ -182,6 +184,8 @@ class RemoteFolder:
             scheme = self.url.partition("://")[0]
             extra = f"mlflow-diagnose[{EXTRAS[scheme]}]" if scheme in EXTRAS else f"fsspec and its driver for {scheme}"
             raise BadInputError(f"{self.shown} cannot be read without {extra}: install it with pip") from error
+        except FileNotFoundError as error:
+            raise BadInputError(f"logdir {self.shown} does not exist") from error
         except ValueError as error:
             raise BadInputError(f"{self.shown} is no logdir: {first_line(error)}") from error
         except Exception as error:  # each file system raises what its own library does
