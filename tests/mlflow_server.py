@@ -105,6 +105,23 @@ def mlflow_server_with_users(folder: Path, admin: tuple[str, str]) -> Iterator[S
 
 
 @contextmanager
+def secured_server(folder: Path, password: str) -> Iterator[Store]:
+    """A server with MLflow's basic-auth app, whose users may do nothing until they are given leave, but for `admin`."""
+    store = fresh_store(folder)
+    _set_location(store, f"mlflow-artifacts:/{EXPERIMENT}")
+    config = folder / "basic_auth.ini"
+    config.write_text(
+        f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = sqlite:///{folder / 'users.db'}\n"
+        f"admin_username = admin\nadmin_password = {password}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    settings = {"MLFLOW_AUTH_CONFIG_PATH": str(config), "MLFLOW_FLASK_SERVER_SECRET_KEY": password}
+    options = ("--artifacts-destination", str(store.artifacts), "--app-name", "basic-auth")
+    with _serving(folder, "server", store.uri, *options, more=settings) as uri:
+        yield Store(uri, store.database, store.artifacts)
+
+
+@contextmanager
 def mlflow_ui(folder: Path, tracking_uri: str) -> Iterator[str]:
     """The address of a running `mlflow ui` over a store that is there; its log goes to the folder."""
     with _serving(folder, "ui", tracking_uri) as uri:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mlflow_server import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 USER, PASSWORD = "tracker", "s3cr:et"
 UNPRIVILEGED = ("postgres", "nobody")  # PostgreSQL refuses to run as root; the first there is takes its place
@@ -40,7 +40,7 @@ def postgres() -> Iterator[str]:
         raise RuntimeError("there is no PostgreSQL on this machine")
     # Not below pytest's own folder, which another user cannot enter.
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    other = _other_user()
+    other = other_user(UNPRIVILEGED)
     if other:
         shutil.chown(folder, other.pw_uid, other.pw_gid)
     as_user = {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []} if other else {}
@@ -75,11 +75,12 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _other_user() -> pwd.struct_passwd | None:
+def other_user(names: Sequence[str]) -> pwd.struct_passwd | None:
+    """The first of some users that there is, where this process is root's and should not run a server as it is."""
     if os.geteuid():
         return None
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    return next((known[name] for name in UNPRIVILEGED if name in known), None)
+    return next((known[name] for name in names if name in known), None)
 
 
 def _wait_until_ready(commands: Path, server: subprocess.Popen[bytes], port: int, log: Path) -> None:

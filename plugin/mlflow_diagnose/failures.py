@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlflow_diagnose.errors import BadInputError, DiagnoseError
+from mlflow_diagnose.readers.tracking.uri import without_secrets
 from mlflow_diagnose.text import plain
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Failures:
     def _tell(self, text: str, trace: str) -> str:
         """Print an error to stderr, and return it as it was printed: on one line, without escapes."""
         if self.debug:
-            click.echo(trace, err=True)
+            click.echo(without_secrets(trace), err=True)
         line = plain(text)
         # What is wrong with a store is wrong for each of its runs, and told once.
         if line not in self._told:

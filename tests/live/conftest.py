@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from mlflow import MlflowClient
 
+import mysql as mariadb
 from mlflow_diagnose.readers.tracking.quiet import quiet
 from mlflow_server import fresh_store, mlflow_server
 from postgres import binaries, postgres
@@ -36,6 +37,18 @@ def postgresql():
         pytest.skip("there is no PostgreSQL on this machine")
     pytest.importorskip("psycopg2")
     with postgres() as uri:
+        with quiet():
+            MlflowClient(uri)
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def mysql():
+    """The tracking URI of an MLflow store in a real MariaDB."""
+    if mariadb.binaries() is None:
+        pytest.skip("there is no MariaDB on this machine")
+    pytest.importorskip("pymysql")
+    with mariadb.mysql() as uri:
         with quiet():
             MlflowClient(uri)
         yield uri

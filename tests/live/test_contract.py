@@ -13,7 +13,7 @@ from rawruns import lay_down
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("mlflow")]
 
 
-@pytest.fixture(params=["server", "postgresql", "files"])
+@pytest.fixture(params=["server", "postgresql", "mysql", "files"])
 def uri(request, tmp_path, monkeypatch):
     """The tracking URI of each kind of store beside sqlite."""
     if request.param == "files":

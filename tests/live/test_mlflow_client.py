@@ -78,6 +78,13 @@ def test_postgresql(postgresql, runs):
     check(postgresql, runs)
 
 
+@given(batches)
+@settings(max_examples=50 // TOGETHER, **lasting)
+def test_mysql(mysql, runs):
+    """50 runs."""
+    check(mysql, runs)
+
+
 def test_every_run_of_the_fixtures(tmp_path):
     """What frameworks logged; a copy, as MLflow's client writes to what it opens."""
     uri = f"sqlite:///{shutil.copy(FRAMEWORKS / 'mlflow.db', tmp_path)}"

@@ -27,6 +27,7 @@ from mlflow_diagnose.readers.events.checksums import masked_crc32c, masked_crc32
 from mlflow_diagnose.readers.events.event_cache import EventCache
 from mlflow_diagnose.readers.events.event_files import read_events, read_next
 from mlflow_diagnose.readers.events.records import MOST_GAPS, find_records
+from mlflow_diagnose.readers.places import LocalFolder
 from randomlogs import events
 
 if TYPE_CHECKING:
@@ -270,14 +271,13 @@ def test_each_file_is_read_once(tmp_path, monkeypatch):
     """Looked at for what it is and then taken, a file is opened once; taken again, it is read anew."""
     paths = [write_bytes(tmp_path / name, map(record, curve("loss", [1, 2]))) for name in "abc"]
     opened: list[Path] = []
-    real = Path.open
 
     def noted(path, *args, **kwargs):
         opened.append(path)
-        return real(path, *args, **kwargs)
+        return open(path, *args, **kwargs)  # noqa: PTH123 - what it stands in for
 
-    monkeypatch.setattr(Path, "open", noted)
-    cache = EventCache(verify=False)
+    monkeypatch.setattr(event_files, "open", noted, raising=False)
+    cache = EventCache(LocalFolder(tmp_path), verify=False)
     cache.expect(paths)
     for path in paths:
         cache.look(path)

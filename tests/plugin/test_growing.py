@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,19 +99,30 @@ def test_a_file_cut_at_any_byte(tmp_path):
         assert (whole.trouble, whole.end) == ("", len(data))
 
 
-@given(st.lists(events(), max_size=30), st.lists(st.integers(1, 900), min_size=1, max_size=12), st.booleans())
+@given(st.lists(events(), max_size=30), st.lists(st.integers(1, 900), min_size=1, max_size=12), st.integers(0, 5000))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_random_logs_that_grow_by_random_bytes(tmp_path_factory, logged, sizes, damaged):
+def test_random_logs_that_grow_by_random_bytes(tmp_path_factory, logged, sizes, damage):
     """Wherever a log was cut while it was written, going on from there gives what reading it at once does."""
     folder = tmp_path_factory.mktemp("log")
     data = b"".join([version(), *map(record, logged)])
-    if damaged:
-        data = flipped(data, len(data) // 2)
+    if damage < len(data):
+        data = flipped(data, damage)
     reader, at = TensorBoardReader(folder), 0
     for size in [*sizes, len(data)]:
         at += size
         write_bytes(folder, [data[:at]])
         assert_as_fresh(reader)
+
+
+def test_a_record_cut_off_after_damage(tmp_path):
+    """The damage is told once, however often the record after it was looked for."""
+    frames = [version(), *map(record, curve("loss", [4, 3, 2]))]
+    data = b"".join([*frames[:2], flipped(frames[2], 2), frames[3]])
+    reader = TensorBoardReader(tmp_path)
+    for end in (len(data) - 5, len(data) - 4, len(data)):
+        write_bytes(tmp_path, [data[:end]])
+        assert_as_fresh(reader)
+    assert len(reader.read(".").notes) == 1
 
 
 def test_only_what_is_new_is_read(tmp_path, read_bytes):
@@ -209,7 +219,7 @@ def test_a_file_that_cannot_be_read_for_a_while(tmp_path, monkeypatch):
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", refuse)
+        patch.setattr(event_files, "open", refuse, raising=False)
         assert reader.grown() == ["."]
         run = reader.read(".")
     assert run.curves[0].values.tolist() == [4, 3]

@@ -61,10 +61,6 @@ def open_source(
         verify: Whether to leave out records of event files that do not match their checksum.
     """
     # Either reader takes seconds to import, and a command needs one of them at most.
-    if logdir is not None and "://" in str(logdir):
-        from mlflow_diagnose.readers.remote import RemoteLogdir  # noqa: PLC0415 - see above
-
-        return RemoteLogdir(str(logdir), verify=verify)
     if logdir is not None:
         from mlflow_diagnose.readers.tensorboard import TensorBoardReader  # noqa: PLC0415 - see above
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import combinations
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +19,17 @@ if TYPE_CHECKING:
 
     Folders = Mapping[str, tuple["LogFile", ...]]  # by their names under the logdir, empty for the logdir itself
 
-__all__ = ["OURS", "LogFile", "Part", "added_scalar", "competing_processes", "event_folders", "find_runs", "is_half"]
+__all__ = [
+    "OURS",
+    "LogFile",
+    "Part",
+    "added_scalar",
+    "competing_processes",
+    "find_runs",
+    "in_tree",
+    "is_half",
+    "is_log",
+]
 
 TRAIN = frozenset({"train", "training", "learn"})
 HELD_OUT = frozenset({"validation", "val", "valid", "eval", "dev", "test", "testing"})
@@ -46,12 +55,12 @@ class LogFile:
         process: `<host>.<pid>` from its name, or what the name has in their place.
     """
 
-    path: Path
+    path: PurePath
     time: int | None
     process: str
 
     @classmethod
-    def at(cls, path: Path) -> LogFile:
+    def at(cls, path: PurePath) -> LogFile:
         """The event file at a path."""
         if not (timed := TIMED.search(path.name)):
             return cls(path, None, path.name.rpartition("tfevents")[2].strip(".") or path.name)
@@ -82,13 +91,12 @@ class Part:
         return replace(self, files=tuple(file for file in self.files if file.process == process))
 
 
-def find_runs(logdir: Path, cache: EventCache) -> dict[str, tuple[Part, ...]]:
+def find_runs(folders: Folders, cache: EventCache) -> dict[str, tuple[Part, ...]]:
     """The parts of every run under a logdir by the run's directory, `.` for the logdir itself.
 
     A directory of event files is a run. Three kinds of sub-directory belong to the run of their parent: the halves
     of a split (`train`, `validation`), and what torch's `add_scalars` and `add_hparams` write beside its files.
     """
-    folders = event_folders(logdir)
     cache.expect(file.path for files in folders.values() for file in files)
     names: defaultdict[str, set[str]] = defaultdict(set)
     for folder in folders:
@@ -107,7 +115,7 @@ def find_runs(logdir: Path, cache: EventCache) -> dict[str, tuple[Part, ...]]:
             yield from parts_of(member, prefix + part.prefix)
 
     runs = {}
-    for folder in sorted((folders.keys() | set(members)) - joined, key=_in_tree):
+    for folder in sorted((folders.keys() | set(members)) - joined, key=in_tree):
         own = (Part(folders[folder]),) if folder in folders else ()
         runs[folder or "."] = (*own, *parts_of(folder, ""))
     return runs
@@ -135,49 +143,14 @@ def competing_processes(parts: Sequence[Part], cache: EventCache) -> list[str]:
     return []
 
 
-def event_folders(logdir: Path) -> Folders:
-    """The directories that hold event files, by their names under the logdir, in order.
-
-    Links are followed; a directory reached twice is taken once, under its own name where it has one here.
-    """
-    found: dict[str, tuple[LogFile, ...]] = {}
-    seen: set[tuple[int, int]] = set()
-    links = [""]
-    for link in links:
-        waiting = [link]
-        while waiting:
-            folder = waiting.pop()
-            path = os.path.join(logdir, folder)  # noqa: PTH118 - pathlib takes longer than the disk
-            try:
-                status = os.stat(path)  # noqa: PTH116 - the same
-                if (status.st_dev, status.st_ino) in seen:
-                    continue
-                with os.scandir(path) as listed:
-                    entries = sorted(listed, key=lambda entry: entry.name)
-            except OSError:
-                continue  # it went away, or is not ours to read
-            seen.add((status.st_dev, status.st_ino))
-            for entry in filter(_is_folder, entries):
-                (links if entry.is_symlink() else waiting).append(f"{folder}/{entry.name}" if folder else entry.name)
-            if logs := tuple(LogFile.at(Path(entry.path)) for entry in entries if _is_log(entry)):
-                found[folder] = logs
-    return dict(sorted(found.items(), key=lambda item: _in_tree(item[0])))
+def is_log(name: str) -> bool:
+    """Whether a file is an event file that is not ours, by its name."""
+    return "tfevents" in name and not name.endswith((".profile-empty", OURS))
 
 
-def _in_tree(folder: str) -> list[str]:
+def in_tree(folder: str) -> list[str]:
     """What sorts directories as a tree shows them."""
     return folder.split("/") if folder else []
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _is_log(entry: os.DirEntry[str]) -> bool:
-    return "tfevents" in entry.name and not entry.name.endswith((".profile-empty", OURS)) and entry.is_file()
 
 
 def is_half(folder: str, folders: Container[str], siblings: AbstractSet[str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curve_analyzers.model import RawCurve, RawRun
@@ -12,10 +11,12 @@ from mlflow_diagnose.readers.events.event_cache import EventCache
 from mlflow_diagnose.readers.events.event_files import joined
 from mlflow_diagnose.readers.logdir import competing_processes, find_runs
 from mlflow_diagnose.readers.one_by_one import OneByOne
+from mlflow_diagnose.readers.places import place_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
+    from pathlib import PurePath
 
     from mlflow_diagnose.readers.events.event_files import EventFile
     from mlflow_diagnose.readers.logdir import LogFile, Part
@@ -37,13 +38,14 @@ class TensorBoardReader(OneByOne):
         """Name the logdir; nothing is opened yet.
 
         Args:
-            logdir: The directory.
+            logdir: The directory, a path or a URL that fsspec knows, `s3://bucket/runs`.
             verify: Whether to leave out records that do not match their checksum.
         """
-        self.logdir = Path(logdir)
-        self._cache = EventCache(verify=verify)
+        self.logdir = logdir
+        self._place = place_of(logdir)
+        self._cache = EventCache(self._place, verify=verify)
         self._split: dict[str, dict[str, tuple[Part, ...]]] = {}
-        self._seen: dict[str, list[tuple[Path, object]]] = {}
+        self._seen: dict[str, list[tuple[PurePath, object]]] = {}
 
     def run_ids(self) -> list[str]:
         """The names of the runs, in order of their directories.
@@ -67,7 +69,7 @@ class TensorBoardReader(OneByOne):
         if run_id not in runs:
             known = next(iter(self._folders))
             raise RunNotFoundError(
-                f"no run {run_id!r} under {self.logdir}; a run is named as in {known!r}, its directory"
+                f"no run {run_id!r} under {self._place.shown}; a run is named as in {known!r}, its directory"
             )
         curves: dict[str, RawCurve] = {}
         params: dict[str, str] = {}
@@ -83,10 +85,10 @@ class TensorBoardReader(OneByOne):
                     notes.append(f"two curves are called {name!r}; the second was left out")
                 else:
                     curves[name] = RawCurve(name, points.steps, points.values, points.wall_times)
-        name = run_id if run_id != "." else self.logdir.resolve().name
+        name = run_id if run_id != "." else self._place.name
         return RawRun(self.source, run_id, name, tuple(curves.values()), params, notes=tuple(notes))
 
-    def files(self) -> dict[str, list[Path]]:
+    def files(self) -> dict[str, list[PurePath]]:
         """The event files of each run.
 
         Raises:
@@ -122,12 +124,8 @@ class TensorBoardReader(OneByOne):
     @cached_property
     def _folders(self) -> dict[str, tuple[Part, ...]]:
         """The parts of the run, or of the runs, of each directory."""
-        if not self.logdir.exists():
-            raise BadInputError(f"logdir {self.logdir} does not exist")
-        if not self.logdir.is_dir():
-            raise BadInputError(f"logdir {self.logdir} is a file; name the directory that holds it")
-        if not (found := find_runs(self.logdir, self._cache)):
-            raise BadInputError(f"logdir {self.logdir} holds no TensorBoard event file (a name with 'tfevents')")
+        if not (found := find_runs(self._place.folders(), self._cache)):
+            raise BadInputError(f"logdir {self._place.shown} holds no TensorBoard event file (a name with 'tfevents')")
         return found
 
     def _runs_in(self, folder: str) -> dict[str, tuple[Part, ...]]:
@@ -151,7 +149,7 @@ class TensorBoardReader(OneByOne):
                     params |= read_hparams(record)
             except ValueError as error:
                 troubles.append(str(error))
-        return [f"{file.path.relative_to(self.logdir).as_posix()}: {trouble}" for trouble in troubles]
+        return [f"{self._place.inside(file.path)}: {trouble}" for trouble in troubles]
 
     def _in_order(self, files: Iterable[LogFile]) -> list[tuple[LogFile, EventFile]]:
         """The files of a directory with what they hold, in the order in which they were begun."""

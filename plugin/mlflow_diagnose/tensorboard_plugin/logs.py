@@ -14,12 +14,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mlflow_diagnose.readers.logdir import event_folders
+from mlflow_diagnose.readers.places import LocalFolder
 from mlflow_diagnose.readers.tensorboard import TensorBoardReader
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Hashable, Mapping
+    from pathlib import PurePath
 
     from curve_analyzers.model import RawRun
 
@@ -67,12 +68,12 @@ class LocalLogs:
         self.folder = folder
         self._reader = TensorBoardReader(folder)
         self._folders: object = None
-        self._files: dict[str, list[Path]] = {}
+        self._files: dict[str, list[PurePath]] = {}
         self._stamps: dict[str, Hashable] = {}
 
     def scan(self) -> Mapping[str, Hashable]:
         """By the name of each run its files, their sizes and times; nothing where there is no event file yet."""
-        folders = event_folders(self.folder)
+        folders = LocalFolder(self.folder).folders() if self.folder.is_dir() else {}
         if folders != self._folders:
             self._reader = TensorBoardReader(self.folder)
             self._folders, self._files = folders, {}
@@ -94,7 +95,7 @@ class LocalLogs:
         return self._reader.read(run_id)
 
 
-def _stamp(path: Path) -> Hashable:
+def _stamp(path: PurePath) -> Hashable:
     try:
         status = os.stat(path)  # noqa: PTH116 - pathlib takes longer than the disk
     except OSError:

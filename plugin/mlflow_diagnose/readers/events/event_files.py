@@ -18,12 +18,12 @@ from mlflow_diagnose.readers.events.records import find_records
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
-    from pathlib import Path
+    from pathlib import PurePath
 
     from mlflow_diagnose.readers.events.blocks import Content
     from mlflow_diagnose.readers.events.records import Records
 
-__all__ = ["NOTHING", "EventFile", "Stretch", "joined", "read_events", "read_next", "read_stretches"]
+__all__ = ["NOTHING", "PADDING", "EventFile", "Stretch", "joined", "read_events", "read_next", "read_stretches"]
 
 LFS_POINTER = b"version https://git-lfs"
 
@@ -49,7 +49,7 @@ class EventFile:
         gaps: What is no record and was left out, in a few words each.
         rest: What is wrong with the end of the file, or with all of it; empty where nothing is.
         holds_data: Whether there is a record besides the file's version.
-        end: The offset after the last whole record.
+        end: Where it is read on: after the last whole record, or where the one begins that is cut off.
         head: The first bytes up to there, by which a file is known.
     """
 
@@ -125,7 +125,7 @@ def joined(files: Sequence[EventFile]) -> Mapping[str, Points]:
     return {tag: points for tag, points in whole.items() if len(points)}
 
 
-def read_events(path: Path, *, before: EventFile = NOTHING, verify: bool = False) -> EventFile:
+def read_events(path: PurePath, *, before: EventFile = NOTHING, verify: bool = False) -> EventFile:
     """Read an event file; whatever is wrong with it costs only what is damaged and is told in `trouble`.
 
     Args:
@@ -139,8 +139,8 @@ def read_events(path: Path, *, before: EventFile = NOTHING, verify: bool = False
 
 
 def read_next(
-    paths: Iterable[Path], *, before: Mapping[Path, EventFile] | None = None, verify: bool = False
-) -> dict[Path, EventFile]:
+    paths: Iterable[PurePath], *, before: Mapping[PurePath, EventFile] | None = None, verify: bool = False
+) -> dict[PurePath, EventFile]:
     """Read the first of some event files, and those after it that are small enough to be read in one go.
 
     Args:
@@ -148,12 +148,12 @@ def read_next(
         before: What earlier readings gave, as for `read_events`.
         verify: As for `read_events`.
     """
-    found: dict[Path, EventFile] = {}
-    small: dict[Path, tuple[bytes, EventFile]] = {}
+    found: dict[PurePath, EventFile] = {}
+    small: dict[PurePath, tuple[bytes, EventFile]] = {}
     size = 0
     for path in paths:
         try:
-            with path.open("rb", buffering=0) as file:
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - any kind of path can be opened
                 length = os.fstat(file.fileno()).st_size
                 known = before.get(path, NOTHING) if before else NOTHING
                 if known.end:

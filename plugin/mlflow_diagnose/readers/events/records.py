@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from curve_analyzers.model import Ints
     from mlflow_diagnose.readers.events.buffers import Buffer
 
-__all__ = ["HEADER_BYTES", "Records", "find_records"]
+__all__ = ["HEADER_BYTES", "Records", "find_records", "record_size"]
 
 # A record: uint64 length, uint32 checksum of the length, payload, uint32 checksum of the payload.
 HEADER = struct.Struct("<QI")
@@ -39,7 +39,8 @@ class Records:
 
     Attributes:
         headers: (n,) int64, where each begins in the buffer.
-        end: The offset after the last whole record, counted from the file's first byte.
+        end: Where a file that grows is read on, counted from its first byte: after the last whole record, or where the
+            record begins that is cut off.
         gaps: What before that is no record, in a few words each.
         rest: What stands after it, in a few words: not a record, or not yet; empty where nothing does.
     """
@@ -68,7 +69,7 @@ def find_records(buffer: Buffer, begin: int, stop: int, offset: int = 0) -> Reco
         if len(walked) < steps:
             if at == stop:
                 break
-            if stop - at >= HEADER_BYTES and _size(buffer.data[at : at + HEADER_BYTES]):
+            if stop - at >= HEADER_BYTES and record_size(buffer.data[at : at + HEADER_BYTES]):
                 rest = "the last record is cut off"
                 break
             if len(gaps) == MOST_GAPS:
@@ -79,7 +80,7 @@ def find_records(buffer: Buffer, begin: int, stop: int, offset: int = 0) -> Reco
                 rest = _describe_rest(buffer, at, stop, at - begin + offset)
                 break
             gaps.append(_describe_gap(at - begin + offset, following - at))
-            at = following
+            at = end = following
             continue
         predicted, at = _predict(buffer, [*walked, at], stop)
         pieces.append(predicted)
@@ -90,8 +91,10 @@ def find_records(buffer: Buffer, begin: int, stop: int, offset: int = 0) -> Reco
 
 
 @lru_cache(maxsize=1 << 16)
-def _size(header: bytes) -> int:
+def record_size(header: bytes) -> int:
     """The size of the record that begins with these bytes; 0 where none does."""
+    if len(header) < HEADER_BYTES:
+        return 0
     length, checksum = HEADER.unpack(header)
     return length + FRAME_BYTES if masked_crc32c(header[:LENGTH_BYTES]) == checksum else 0
 
@@ -101,7 +104,7 @@ def _follow(buffer: Buffer, at: int, stop: int, most: int) -> tuple[list[int], i
     data = buffer.data
     found: list[int] = []
     while len(found) < most and at + FRAME_BYTES <= stop:
-        size = _size(data[at : at + HEADER_BYTES])
+        size = record_size(data[at : at + HEADER_BYTES])
         if not size or at + size > stop:
             break
         found.append(at)

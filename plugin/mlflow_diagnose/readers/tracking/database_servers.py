@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchTableError
+from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
 
 from mlflow_diagnose.errors import BadInputError
 from mlflow_diagnose.readers.tracking.databases import Database, Points
@@ -83,8 +84,9 @@ class Server(Database):
         return Points.of_rows(driver)
 
     def close(self) -> None:
-        """Close the connection."""
-        self.connection.close()
+        """Close the connection, which may be lost already."""
+        with suppress(SQLAlchemyError):
+            self.connection.close()
         self.engine.dispose()
 
 
