@@ -15,11 +15,11 @@ import pytest
 from live.test_many import log_runs, tags_in
 from mlflow_server import free_port, fresh_store
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("engines"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("engines"), pytest.mark.timeout(900)]
 
 COMMAND = "import sys; from mlflow_diagnose.cli import main; main(sys.argv[1:])"
 RUNS = 12
-START_UP = 120.0
+START_UP = 300.0  # seconds; Ray brings a dozen processes
 
 
 def ended(*args):
@@ -119,16 +119,16 @@ def test_a_cluster_says_what_this_process_says(tmp_path, cluster):
     assert local[0] == 0, local
     with cluster() as (engine, victim):
         options = ["--tracking-uri", there.uri, "--engine", engine, "--jobs", "2"]
-        process = subprocess.Popen(
+        done = "SELECT count(*) FROM tags WHERE key = 'diagnose.fingerprint'"
+        with subprocess.Popen(
             [sys.executable, "-c", COMMAND, *args, *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
-        done = "SELECT count(*) FROM tags WHERE key = 'diagnose.fingerprint'"
-        wait_for(lambda: process.poll() is not None or there.rows(done)[0][0] >= 2)
-        os.kill(victim(), signal.SIGKILL)
-        out, err = process.communicate(timeout=400)
+        ) as process:
+            wait_for(lambda: process.poll() is not None or there.rows(done)[0][0] >= 2)
+            os.kill(victim(), signal.SIGKILL)
+            out, err = process.communicate(timeout=400)
         assert there.rows(done)[0][0] == RUNS, err
     assert (process.returncode, err) == (0, "")
     assert out == local[1]

@@ -186,5 +186,7 @@ def _written(tags: Mapping[str, str]) -> list[str]:
     return [
         key
         for key, text in tags.items()
-        if key.startswith(PREFIX) and (key.removeprefix(PREFIX) in names or FINDING.match(text))
+        if key.startswith(PREFIX)
+        and key not in {RANK, OUTLIER}
+        and (key.removeprefix(PREFIX) in names or FINDING.match(text))
     ]
