@@ -80,10 +80,10 @@ class Failures:
         return status
 
     def _tell(self, text: str) -> str:
-        """Print the error at hand to stderr, and return it as it was printed: on one line, without escapes."""
+        """Print the error at hand to stderr, and return it as it was printed: on one line, no escapes, no password."""
         if self.debug:
             click.echo(without_secrets(traceback.format_exc()), err=True, nl=False)
-        line = plain(text)
+        line = plain(without_secrets(text))
         # What is wrong with a store is wrong for each of its runs, and told once.
         if all(line != told for _, told in self.lines):
             click.echo(f"mlflow-diagnose: {line}", err=True)
