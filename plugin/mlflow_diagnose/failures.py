@@ -93,10 +93,10 @@ class Failures:
         return status
 
     def _tell(self, text: str, trace: str) -> str:
-        """Print an error to stderr, and return it as it was printed: on one line, without escapes."""
+        """Print an error to stderr, and return it as it was printed: on one line, no escapes, no password."""
         if self.debug:
             click.echo(without_secrets(trace), err=True)
-        line = plain(text)
+        line = plain(without_secrets(text))
         # What is wrong with a store is wrong for each of its runs, and told once.
         if line not in self._told:
             self._told.add(line)

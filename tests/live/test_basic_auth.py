@@ -54,7 +54,7 @@ def secured(tmp_path_factory):
             users, client = get_app_client("basic-auth", store.uri), MlflowClient(store.uri)
             for user in (READER, STRANGER):
                 users.create_user(*user)
-            users.create_experiment_permission(EXPERIMENT, READER[0], "READ")
+            users.grant_user_permission(READER[0], "experiment", EXPERIMENT, "READ")
             run_id = lay_down(
                 client, Logged("a run", CURVES, {"lr": "0.1"}, {"team": "vision"}, "FINISHED", deleted=False)
             )

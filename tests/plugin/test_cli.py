@@ -374,6 +374,18 @@ class TestRuns:
             ended.line == f"run {runs.empty}: a bug of ours, ZeroDivisionError: division by zero; --debug shows where"
         )
 
+    def test_a_bug_shows_no_password(self, call, runs, monkeypatch):
+        """Neither in its line nor in the traceback that was asked for."""
+
+        def stumble(*_: object) -> None:
+            raise ValueError("nobody at http://me:hunter2@host:5000/api")
+
+        monkeypatch.setattr(pipeline, "diagnose", stumble)
+        ended = call(*runs("overfitting"), "--debug")
+        assert "nobody at http://host:5000/api" in ended.err
+        assert "Traceback" in ended.err
+        assert "hunter2" not in ended.out + ended.err
+
 
 class TestOutput:
     """What goes to stdout or a file."""
