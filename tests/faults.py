@@ -185,7 +185,7 @@ def told(lines: str, replaced: Sequence[tuple[str, str]]) -> str:
         text = text.replace(found, name)
     text = re.sub(r"http://127\.0\.0\.1:\d+", "http://server", text)
     text = re.sub(r"\b[0-9a-f]{32}\b", "RUN", text)
-    text = re.sub(re.escape(tempfile.gettempdir()) + r"/tmp\w+", "TEMP", text)
+    text = re.sub(re.escape(tempfile.gettempdir()) + r"[/\\]tmp\w+", "TEMP", text)
     text = re.sub(r"mlflow-diagnose: ", "", text)
     return "<br>".join(dict.fromkeys(line.replace("|", "\\|") for line in text.splitlines()))
 
