@@ -141,7 +141,7 @@ def test_clean_takes_runs_or_an_experiment(capsys):
     for args in (["clean"], ["clean", "run", "--experiment", "kpi"]):
         status, _, err = called(capsys, *args)
         assert status == 2
-        assert "name runs, or an experiment with --experiment, and not both" in err
+        assert "name runs (RUN_ID...), or an experiment with --experiment, and not both" in err
 
 
 def test_a_logdir_is_compared_by_its_hparams(capsys, tmp_path):

@@ -51,9 +51,10 @@ def logdir(tmp_path):
 
 
 def imported(uri, experiment="from logs"):
-    """The runs of the experiment as read, by name."""
+    """The runs of the experiment as read, by name, without ours that holds the experiment's page."""
     reader = open_source(uri)
-    return {run.name: run for run in reader.read_many(select_runs(reader, uri, experiment))}
+    runs = {run.name: run for run in reader.read_many(select_runs(reader, uri, experiment))}
+    return {name: run for name, run in runs.items() if name != "diagnosis"}
 
 
 def points(run):

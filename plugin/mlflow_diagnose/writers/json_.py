@@ -175,15 +175,15 @@ def stream(
         experiment: Says then what they show together; None where they are not compared.
     """
     head, marker, tail = to_text([]).partition('"runs": []')
-    yield head + marker[:-1]
-    separator = ""
+    # The head waits for the first report: where nobody reads on, that run has been written all the same.
+    before, end = head + marker[:-1], "]"
     for report in reports:
         text = json.dumps(_run(report).model_dump(by_alias=True), indent=2, allow_nan=False)
-        yield separator + "\n" + textwrap.indent(text, "    ")
-        separator = ","
+        yield before + "\n" + textwrap.indent(text, "    ")
+        before, end = ",", "\n  ]"
     if errors or experiment:
         tail = to_text([], errors, experiment() if experiment else None).partition('"runs": []')[2]
-    yield ("\n  ]" if separator else "]") + tail
+    yield (before if end == "]" else "") + end + tail
 
 
 def line(report: Report) -> str:
