@@ -17,7 +17,8 @@ from curve_analyzers.engine import diagnose
 from curve_analyzers.examples import Shape, decay, flat, line, run, valley
 from curve_analyzers.model import Split
 from curve_analyzers.quantities import Kind
-from curve_analyzers.roles import role_named
+from curve_analyzers.registry import all_rules
+from curve_analyzers.roles import parse, role_named
 from mlflow_diagnose.config import load_settings
 from mlflow_diagnose.pipeline import judge
 from mlflow_diagnose.readers import open_source
@@ -118,10 +119,18 @@ def named(style, original):
     folders = {*style.directories.values(), ""}
     for role, tag in style.tags.items():
         yield style.directories.get(role, ""), tag, original.curves[role]
-    beside = run(POINTS, reward=line(1.0, 9.0)).build().curves["reward"]
+    growing = run(POINTS, reward=line(1.0, 9.0)).build().curves["reward"]
+    steady = run(POINTS, reward=flat(5.0, 0.0)).build().curves["reward"]
     for name in style.extras:
+        parsed = parse(name)
+        # A machine that slows down, or a memory that grows, would be a fault of its own.
+        beside = steady if parsed and parsed.role.measures.kind is Kind.SYSTEM else growing
         folder = max((each for each in folders if name.startswith(f"{each}/")), default="")
         yield folder, name.removeprefix(f"{folder}/"), beside
+
+
+# What these can judge depends on the clock and the system metrics that a framework logs beside the curves.
+OF_THE_MACHINE = {rule.name for rule in all_rules() if rule.family == "system"} | {"unshuffled_data"}
 
 
 def gist(report):
@@ -132,9 +141,11 @@ def gist(report):
         "findings": [
             (finding.rule, finding.severity.word, finding.brief, finding.consequence_of) for finding in report.findings
         ],
-        "outcomes": {outcome.rule: outcome.status.value for outcome in report.outcomes},
+        "outcomes": {
+            outcome.rule: outcome.status.value for outcome in report.outcomes if outcome.rule not in OF_THE_MACHINE
+        },
         "vital signs": {name: sign.value for name, sign in report.vital_signs.items()},
-        "roles": sorted(role.name for role in report.run.roles),
+        "roles": sorted(role.name for role in report.run.roles if role.measures.kind is not Kind.SYSTEM),
     }
 
 
