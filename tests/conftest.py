@@ -10,8 +10,20 @@ import pytest
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The demo, run once: its folder's tracking URI and its reports by the planted fault."""
+    from mlflow_diagnose.demo import MODELS, run_demo  # noqa: PLC0415 - MLflow and scikit-learn
+
+    folder = tmp_path_factory.mktemp("demo") / "diagnose-demo"
+    reports = run_demo(folder)
+    planted = {model.planted: report for model, report in zip(MODELS, reports, strict=True)}
+    return f"sqlite:///{folder / 'mlflow.db'}", planted
+
+
 def pytest_addoption(parser):
     """`--pictures` takes the README's pictures anew."""
+    parser.addoption("--faults", action="store_true", help="write the table of faults tried anew")
     parser.addoption("--pictures", action="store_true", help="keep the browser tests' screenshots in plugin/pictures")
 
 

@@ -14,14 +14,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 START_UP = 120.0  # seconds; a cold start takes about ten
 EXPERIMENT = "0"  # MLflow's default experiment, the one of each store here whose artifacts have a known place
@@ -71,6 +71,40 @@ def mlflow_server(folder: Path) -> Iterator[Store]:
 
 
 @contextmanager
+def mlflow_server_that_restarts(folder: Path) -> Iterator[tuple[Store, Callable[[], None]]]:
+    """The same, and what kills the server and starts it again on its port, which takes it some time."""
+    store = fresh_store(folder)
+    _set_location(store, f"mlflow-artifacts:/{EXPERIMENT}")
+    port = free_port()
+    options = ("--artifacts-destination", str(store.artifacts))
+    with ExitStack() as first, ExitStack() as second:
+        uri = first.enter_context(_serving(folder, "server", store.uri, *options, port=port))
+
+        def restart() -> None:
+            first.close()
+            second.enter_context(_serving(folder, "server", store.uri, *options, port=port))
+
+        yield Store(uri, store.database, store.artifacts), restart
+
+
+@contextmanager
+def mlflow_server_with_users(folder: Path, admin: tuple[str, str]) -> Iterator[Store]:
+    """The same behind MLflow's basic-auth app: whoever is no admin may read everything and write nothing."""
+    store = fresh_store(folder)
+    _set_location(store, f"mlflow-artifacts:/{EXPERIMENT}")
+    config = folder / "auth.ini"
+    config.write_text(
+        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder / 'auth.db'}\n"
+        f"admin_username = {admin[0]}\nadmin_password = {admin[1]}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    more = {"MLFLOW_AUTH_CONFIG_PATH": str(config), "MLFLOW_FLASK_SERVER_SECRET_KEY": "of this test"}
+    options = ("--app-name", "basic-auth", "--artifacts-destination", str(store.artifacts))
+    with _serving(folder, "server", store.uri, *options, more=more) as uri:
+        yield Store(uri, store.database, store.artifacts)
+
+
+@contextmanager
 def secured_server(folder: Path, password: str) -> Iterator[Store]:
     """A server with MLflow's basic-auth app, whose users may do nothing until they are given leave, but for `admin`."""
     store = fresh_store(folder)
@@ -83,7 +117,7 @@ def secured_server(folder: Path, password: str) -> Iterator[Store]:
     )
     settings = {"MLFLOW_AUTH_CONFIG_PATH": str(config), "MLFLOW_FLASK_SERVER_SECRET_KEY": password}
     options = ("--artifacts-destination", str(store.artifacts), "--app-name", "basic-auth")
-    with _serving(folder, "server", store.uri, *options, settings=settings) as uri:
+    with _serving(folder, "server", store.uri, *options, more=settings) as uri:
         yield Store(uri, store.database, store.artifacts)
 
 
@@ -96,10 +130,15 @@ def mlflow_ui(folder: Path, tracking_uri: str) -> Iterator[str]:
 
 @contextmanager
 def _serving(
-    folder: Path, what: str, backend: str, *options: str, settings: Mapping[str, str] | None = None
+    folder: Path,
+    what: str,
+    backend: str,
+    *options: str,
+    port: int | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """`mlflow server` or `mlflow ui` on a free port, until the block ends."""
-    port = free_port()
+    """`mlflow server` or `mlflow ui` on a port, with more in its environment, until the block ends."""
+    port = port or free_port()
     uri = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", what, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", backend, *options]
@@ -109,7 +148,7 @@ def _serving(
         server = subprocess.Popen(
             command,
             cwd=folder,
-            env={**_environment(), **(settings or {})},
+            env={**_environment(), **(more or {})},
             stdout=output,
             stderr=output,
             start_new_session=True,

@@ -19,7 +19,7 @@ class Style:
         directories: The sub-directory of the logdir in which the curve is, by role name; the logdir itself where
             there is none. Only TensorBoard has sub-directories.
         store: Where the style is met. Names with signs MLflow refuses are TensorBoard's alone.
-        extras: Names, sub-directory included, that the same run logs beside and that play no role in it.
+        extras: Names, sub-directory included, that the same run logs beside and that it is not judged on.
     """
 
     name: str

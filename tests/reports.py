@@ -77,7 +77,7 @@ def overfitting(points: int = 60, noise: float = 0.006) -> Report:
             f"+61 % since step {turn}",
             f"Validation loss was best at step {turn} (0.66) and has risen to 1.07 since, while training loss went on"
             " falling to 0.03: from there on the model learned the training data by heart.",
-            {"best_step": turn, "best_value": 0.6627, "last_value": 1.0731, "rise": 0.6134, "noise": 0.018},
+            {"best_step": turn, "best": 0.6627, "end": 1.0731, "rise": 0.6134, "noise": 0.018},
             (
                 f"Keep the checkpoint of step {turn}; stop early with a patience of about {max(turn // 4, 1)} epochs.",
                 "Regularize: dropout is 0.0 and weight decay is 0.0 in this run; try 0.2 and 1e-4.",

@@ -46,15 +46,27 @@ def test_the_core_loads_alone():
     assert done.stdout.strip() == "[]"
 
 
+def test_tensorboard_loads_nothing_for_our_plugin():
+    """Its start is as quick as without it: what the plugin needs besides is loaded when the tab is opened."""
+    code = (
+        "import sys, tensorboard.plugin_util, tensorboard.backend.http_util, tensorboard.plugins.base_plugin; "
+        "before = set(sys.modules); import mlflow_diagnose.tensorboard_plugin.plugin; "
+        "print(sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['curve_analyzers', 'mlflow_diagnose']"
+
+
 def test_only_our_two_packages_are_shipped(tmp_path):
-    """No top-level `plugin`, `analyzers`, `tests` or `fixtures` reaches site-packages; the page's template does."""
+    """No top-level `plugin`, `analyzers`, `tests` or `fixtures` reaches site-packages; the pages' files do."""
     done = tool("hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = wheel.namelist()
     folders = {name.split("/")[0] for name in names}
     assert {name for name in folders if not name.endswith(".dist-info")} == {"mlflow_diagnose", "curve_analyzers"}
-    assert {"mlflow_diagnose/report/page.html", "mlflow_diagnose/py.typed"} <= set(names)
+    tab = {f"mlflow_diagnose/tensorboard_plugin/static/{name}" for name in ("index.js", "diagnose.css")}
+    assert {"mlflow_diagnose/report/page.html", "mlflow_diagnose/py.typed", *tab} <= set(names)
 
 
 def test_the_readmes_files_exist():

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import operator
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from curve_analyzers.examples import Example
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.quantities import Kind
+from curve_analyzers.rule import Rule, threshold
 from curve_analyzers.wording import count
 
 __all__ = ["Analyzer", "Need", "threshold"]
-
-LIMITS = {
-    "ge": ("at least", operator.ge),
-    "gt": ("more than", operator.gt),
-    "le": ("at most", operator.le),
-    "lt": ("less than", operator.lt),
-}
-HEADINGS = ("Why it matters", "What to try", "When it is wrong", "Source")
-
-
-def threshold(
-    default: float,
-    meaning: str,
-    *,
-    ge: float | None = None,
-    gt: float | None = None,
-    le: float | None = None,
-    lt: float | None = None,
-) -> Any:  # noqa: ANN401 - a dataclass field takes the type its rule declares
-    """A number of a rule that a config file may change.
-
-    Args:
-        default: Its value.
-        meaning: A phrase that says what it is, with its unit.
-        ge: The least value allowed.
-        gt: The value it must exceed.
-        le: The greatest value allowed.
-        lt: The value it must stay below.
-    """
-    return field(default=default, metadata={"meaning": meaning, "ge": ge, "gt": gt, "le": le, "lt": lt})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +36,8 @@ class Need:
     LOGGED_LOSS: ClassVar[Need]
     LOSS_AND_SCORE: ClassVar[Need]
     ACCURACY: ClassVar[Need]
+    LEARNING_RATE: ClassVar[Need]
+    GRADIENT_NORM: ClassVar[Need]
     ANY: ClassVar[Need]
 
 
@@ -94,15 +65,21 @@ Need.ACCURACY = Need(
     "no accuracy was logged",
     lambda run: [run[role] for role in run.roles if (role.quantity, role.part) == ("accuracy", "")],
 )
-Need.ANY = Need("no curve that can be judged was logged", lambda run: [run.curves[name] for name in run.roles.values()])
+Need.LEARNING_RATE = Need(
+    "no learning rate was logged", lambda run: [run[role] for role in run.roles if role.quantity == "learning_rate"]
+)
+Need.GRADIENT_NORM = Need(
+    "no gradient norm was logged", lambda run: [run.raw(role) for role in run.roles if role.quantity == "gradient_norm"]
+)
+Need.ANY = Need(
+    "no curve that can be judged was logged",
+    lambda run: [run.curves[name] for role, name in run.roles.items() if role.measures.kind is not Kind.SYSTEM],
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Analyzer(ABC):
-    """A rule. A subclass in its own file is all there is to adding one.
-
-    The name is the class's in snake case, the family the folder's, the summary the docstring's first line, and the
-    docstring's four sections (`HEADINGS`) are what `explain` and the reference page show.
+class Analyzer(Rule, ABC):
+    """A rule of one run.
 
     Attributes:
         needs: What the rule cannot do without; the engine skips it otherwise.
@@ -121,16 +98,6 @@ class Analyzer(ABC):
     fires: ClassVar[tuple[Example, ...]] = ()
     quiet: ClassVar[tuple[Example, ...]] = ()
 
-    def __post_init__(self) -> None:
-        for each in fields(self):
-            value, limits = getattr(self, each.name), each.metadata
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:  # noqa: PLR0124 - NaN
-                raise ValueError(f"{self.name}.{each.name} is {value!r}; it must be a number")
-            for key, (words, holds) in LIMITS.items():
-                limit = limits.get(key)
-                if limit is not None and not holds(value, limit):
-                    raise ValueError(f"{self.name}.{each.name} is {value}; it must be {words} {limit}")
-
     @abstractmethod
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge a run whose needs are met; yield what was found, nothing where the run is clear."""
@@ -145,30 +112,6 @@ class Analyzer(ABC):
             if len(longest) < self.least:
                 return f"{longest.name!r} has {count(len(longest), 'usable point')}; {self.least} are needed"
         return None
-
-    @property
-    def name(self) -> str:
-        """The rule's name, `loss_spikes` for the class `LossSpikes`."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
-
-    @property
-    def family(self) -> str:
-        """The folder the rule lives in; `other` for a rule in a module of its own."""
-        return ["other", *type(self).__module__.split(".")][-2]
-
-    @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return (type(self).__doc__ or "").strip().split("\n", 1)[0]
-
-    @property
-    def sections(self) -> dict[str, str]:
-        """The docstring's text under each of its headings."""
-        parts = re.split(r"^\s*## (.+)$", type(self).__doc__ or "", flags=re.MULTILINE)
-        return {
-            title.strip(): re.sub(r"\n[ \t]+", "\n", text).strip()
-            for title, text in zip(parts[1::2], parts[2::2], strict=True)
-        }
 
     def finding(
         self,

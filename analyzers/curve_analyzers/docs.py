@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from itertools import groupby
 
 from curve_analyzers.analyzer import Analyzer
 from curve_analyzers.engine import diagnose
-from curve_analyzers.findings import Finding
+from curve_analyzers.experiment.analyzer import ExperimentAnalyzer
+from curve_analyzers.experiment.engine import compare
+from curve_analyzers.experiment.registry import all_experiment_rules
 from curve_analyzers.registry import all_rules
+from curve_analyzers.rule import Rule
 
 __all__ = ["explanation", "reference"]
 
 HEAD = """\
 # The rules
 
-Generated from the rules themselves by `python -m curve_analyzers.docs`; every line under "Speaks on" is what the rule
-said of that example when this page was made. A rule is one file in
+Generated from the rules themselves by `python -m curve_analyzers.docs`, its pictures by
+`python -m mlflow_diagnose.report.pictures analyzers/pictures`; every line under "Speaks on" is what the rule said of
+that example when this page was made, and the picture shows the first of them. A rule is one file in
 [curve_analyzers/rules](curve_analyzers/rules), under the folder of its family; adding one is adding that file.
 
 How a finding is weighed: `critical` and `warning` make a run unhealthy, `info` never does. A finding that another one
 explains is listed under its cause, and only causes become the verdict. A rule whose curves are missing or too short is
 skipped with its reason, and a run on which nothing could be judged is `insufficient_data`, never `healthy`.
+"""
+MANY = """\
+
+# The rules over many runs
+
+What only an experiment, or a logdir with several runs, can tell: they compare runs by the best level of the quantity
+most of them are judged on, and ask which params it goes with. They live in
+[curve_analyzers/experiment/rules](curve_analyzers/experiment/rules).
+
+How sure they are. Params that do nothing give a finding in at most one experiment in a hundred, over all rules and all
+params together: the permutation tests behind every rule share that one percent
+([statistics.py](curve_analyzers/experiment/statistics.py)). The price is that few runs cannot tell: where even the
+clearest order would come about by chance too often, a rule says so and is skipped.
+
+What they read: params under the names people give them (`lr`, `optimizer.lr`, `num_layers`, `hidden_sizes`, `dropout`,
+`wd`, `n_train`, `eta`, `num_leaves`, ...), numbers also as `1e-3`, `0,001`, `50k` or `None`; `--param NAME=MEANING`
+says it of any other. Runs that differ only in a seed or a fold are repeats, and their spread is the noise. The parent
+of a sweep is no run of its own, and a run that still goes on is not compared.
+
 """
 
 
@@ -33,33 +57,49 @@ def reference() -> str:
         parts += ["", f"## {family}", ""]
         parts += [f"- [`{rule.name}`](#{rule.name}): {rule.summary}" for rule in listed]
         for rule in listed:
-            parts += ["", f"### {rule.name}", "", explanation(rule, heading="#### ")]
+            parts += ["", f"### {rule.name}", "", _picture(rule), "", explanation(rule, heading="#### ")]
+    parts.append(MANY)
+    parts += [f"- [`{rule.name}`](#{rule.name}): {rule.summary}" for rule in all_experiment_rules()]
+    for many in all_experiment_rules():
+        parts += ["", f"### {many.name}", "", explanation(many, heading="#### ")]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def explanation(rule: Analyzer, heading: str = "## ") -> str:
+def _picture(rule: Analyzer) -> str:
+    """The link to the picture of its first example, which the plugin draws."""
+    return f"![{rule.name}: {rule.fires[0].title}](pictures/{rule.name}.svg)"
+
+
+def explanation(rule: Rule, heading: str = "## ") -> str:
     """What a rule says of itself, what it said of its examples, and its thresholds, in Markdown."""
     lines = [rule.summary]
     for title, text in rule.sections.items():
         lines += ["", f"{heading}{title}", "", text]
     lines += ["", f"{heading}Speaks on", ""]
-    lines += [
-        f'- {example.title}: "{_said(rule, diagnose(example.run.build(), [rule]).findings)}"' for example in rule.fires
-    ]
+    lines += [f'- {title}: "{said or f"nothing, which is a bug of {rule.name}"}"' for title, said in _spoken(rule)]
     lines += ["", f"{heading}Silent on", ""]
-    lines += [f"- {example.title}" for example in rule.quiet]
+    quiet = rule.quiet if isinstance(rule, (Analyzer, ExperimentAnalyzer)) else ()
+    lines += [f"- {example.title}" for example in quiet]
     if fields(rule):
         lines += ["", f"{heading}Thresholds", "", *_thresholds(rule)]
-    if rule.explains:
+    if isinstance(rule, Analyzer) and rule.explains:
         lines += ["", f"Explains, when both are found: {', '.join(f'`{name}`' for name in rule.explains)}."]
     return "\n".join(lines)
 
 
-def _said(rule: Analyzer, findings: tuple[Finding, ...]) -> str:
-    return findings[0].message if findings else f"nothing, which is a bug of {rule.name}"
+def _spoken(rule: Rule) -> Iterator[tuple[str, str]]:
+    """The title of each example a rule speaks on, and what it says of it."""
+    if isinstance(rule, Analyzer):
+        for example in rule.fires:
+            findings = diagnose(example.run.build(), [rule]).findings
+            yield example.title, findings[0].message if findings else ""
+    elif isinstance(rule, ExperimentAnalyzer):
+        for runs in rule.fires:
+            said = compare(runs.sweep.build(), [rule], kpi=runs.kpi).findings
+            yield runs.title, said[0].message if said else ""
 
 
-def _thresholds(rule: Analyzer) -> list[str]:
+def _thresholds(rule: Rule) -> list[str]:
     rows = [f"- `{each.name} = {each.default:g}`: {each.metadata['meaning']}" for each in fields(rule)]
     return [*rows, "", f"A config file changes them: `[rules.{rule.name}]`, then `{fields(rule)[0].name} = ...`."]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer
+from curve_analyzers.calibration import calibrated
 from curve_analyzers.findings import Finding, Outcome, Report, Severity, Status
 from curve_analyzers.fingerprint import fingerprint
 from curve_analyzers.model import RunCurves
@@ -15,7 +16,7 @@ from curve_analyzers.reading import read_value
 from curve_analyzers.registry import all_rules, family_order
 from curve_analyzers.vital_signs import vital_signs
 
-__all__ = ["HEALTHY", "INSUFFICIENT", "diagnose"]
+__all__ = ["HEALTHY", "INSUFFICIENT", "apply", "conclude", "diagnose"]
 
 HEALTHY = "healthy"
 INSUFFICIENT = "insufficient_data"
@@ -33,27 +34,43 @@ def diagnose(run: RunCurves, rules: Sequence[Analyzer] | None = None) -> Report:
     outcomes: list[Outcome] = []
     with np.errstate(all="ignore"):  # real logs hold 1e308; a rule compares, and inf compares well
         for rule in rules:
-            outcome, findings = _apply(rule, run)
+            outcome, findings = apply(rule, run)
             outcomes.append(outcome)
             found += findings
-        ordered = _by_cause(_with_causes(found, rules), rules)
-        judged = any(
-            outcome.status in {Status.CLEAR, Status.FOUND} and rule.vouches
-            for rule, outcome in zip(rules, outcomes, strict=True)
-        )
-        verdict, status = _verdict(ordered, judged=judged)
-        signs, reading = vital_signs(run), read_value(run)
+        return conclude(run, rules, outcomes, found)
+
+
+def conclude(
+    run: RunCurves, rules: Sequence[Analyzer], outcomes: Sequence[Outcome], found: Sequence[Finding]
+) -> Report:
+    """The report of a run from what its rules found: causes and consequences, the verdict, the vital signs.
+
+    Args:
+        run: The run.
+        rules: The rules it was judged by.
+        outcomes: How each of them ended, in their order.
+        found: What they found, in any order.
+    """
+    ordered = _by_cause(_with_causes(found, rules), rules)
+    judged = any(
+        outcome.status in {Status.CLEAR, Status.FOUND} and rule.vouches
+        for rule, outcome in zip(rules, outcomes, strict=True)
+    )
+    verdict, status = _verdict(ordered, judged=judged)
+    signs, reading = vital_signs(run), read_value(run)
     return Report(run, verdict, status, ordered, tuple(outcomes), signs, reading, fingerprint(run, rules))
 
 
-def _apply(rule: Analyzer, run: RunCurves) -> tuple[Outcome, list[Finding]]:
+def apply(rule: Analyzer, run: RunCurves) -> tuple[Outcome, list[Finding]]:
+    """How one rule ends on a run, and what it finds; one that raises is crashed."""
     try:
         if reason := rule.skip_reason(run):
             return Outcome(rule.name, Status.SKIPPED, reason), []
-        findings = sorted(rule.check(run), key=lambda finding: (-finding.severity, -finding.confidence))
+        said = [replace(each, confidence=calibrated(rule.name, each.confidence)) for each in rule.check(run)]
+        findings = sorted(said, key=lambda finding: (-finding.severity, -finding.confidence))
     except Exception as error:  # noqa: BLE001 - one rule's bug is not the run's
         return Outcome(rule.name, Status.CRASHED, f"{type(error).__name__}: {error}"), []
-    return Outcome(rule.name, Status.FOUND if findings else Status.CLEAR), findings
+    return Outcome(rule.name, Status.FOUND if findings else Status.CLEAR, thresholds=rule.thresholds), findings
 
 
 def _with_causes(found: Sequence[Finding], rules: Iterable[Analyzer]) -> list[Finding]:

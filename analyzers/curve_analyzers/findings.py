@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from curve_analyzers.model import RunCurves
@@ -40,7 +40,7 @@ class Finding:
     Attributes:
         rule: The rule's name.
         severity: How much it matters.
-        confidence: 0..1, how often such a finding is right.
+        confidence: 0..1, how often such a finding is right; as the rule says it, until the engine calibrates it.
         span: Where it was seen.
         brief: A few words for a tag, without the rule's name: `+34 % since step 12`.
         message: One or two sentences.
@@ -71,11 +71,19 @@ class Status(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one rule ended; `reason` tells why where it was skipped or crashed."""
+    """How one rule ended.
+
+    Attributes:
+        rule: Its name.
+        status: How it ended.
+        reason: Why, where it was skipped or crashed.
+        thresholds: The values of its thresholds it judged by, for whoever wants to dispute what it found.
+    """
 
     rule: str
     status: Status
     reason: str = ""
+    thresholds: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

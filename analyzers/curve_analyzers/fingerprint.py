@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,18 +24,26 @@ def fingerprint(run: RunCurves, rules: Iterable[Analyzer]) -> str:
     digest = hashlib.blake2b(digest_size=16)
 
     def add(*words: object) -> None:
-        digest.update("\x1f".join(map(str, words)).encode("utf-8", "surrogatepass") + b"\x1e")
+        digest.update(_told(*words))
 
-    add(__version__)
-    for rule in sorted(rules, key=lambda rule: rule.name):
-        add(rule.name, sorted(asdict(rule).items()))
+    digest.update(_told(__version__) + _told_of(tuple(rules)))
     for key in sorted(run.params):
         add(key, run.params[key])
     for role in sorted(run.roles):
         add(role.name, run.roles[role])
-    for name in sorted(run.curves):
-        curve = run.curves[name]
+    curves = [*sorted(run.curves.items()), *((role.name, curve) for role, curve in sorted(run.others.items()))]
+    for name, curve in curves:
         add(name, curve.step_unit.value, curve.rewound, curve.duplicates)
         digest.update(np.ascontiguousarray(curve.steps, "<i8").tobytes())
         digest.update(np.ascontiguousarray(curve.values, "<f8").tobytes())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=8)  # run after run is judged by the same rules
+def _told_of(rules: tuple[Analyzer, ...]) -> bytes:
+    by_name = sorted(rules, key=lambda rule: rule.name)
+    return b"".join(_told(rule.name, sorted(asdict(rule).items())) for rule in by_name)
+
+
+def _told(*words: object) -> bytes:
+    return "\x1f".join(map(str, words)).encode("utf-8", "surrogatepass") + b"\x1e"

@@ -111,6 +111,8 @@ class RawRun:
         tags: The user's tags, all as text.
         status: The store's word for the run's state, `FINISHED`; empty where it has none.
         notes: One line for each thing the reader had to leave out or repair.
+        experiment_id: The MLflow experiment it belongs to; empty where its reader does not tell.
+        others: What the run's own event files hold of its metrics, where `curves` come from MLflow.
     """
 
     source: str
@@ -121,6 +123,8 @@ class RawRun:
     tags: Mapping[str, str] = field(default_factory=dict)
     status: str = ""
     notes: Sequence[str] = ()
+    experiment_id: str = ""
+    others: Sequence[RawCurve] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +139,7 @@ class Curve:
         step_unit: What the steps count.
         rewound: Points dropped because the step went back and the run wrote over them.
         duplicates: Points that shared their step with another and were merged into it.
+        restarts: The steps at which a pass began that went back and wrote over earlier points, ascending.
     """
 
     name: str
@@ -144,6 +149,7 @@ class Curve:
     step_unit: StepUnit = StepUnit.STEP
     rewound: int = 0
     duplicates: int = 0
+    restarts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for array in (self.steps, self.values, self.wall_times):
@@ -184,6 +190,8 @@ class RunCurves:
         tags: The user's tags.
         status: The store's word for the run's state.
         notes: What the reader had to leave out or repair.
+        experiment_id: The MLflow experiment it belongs to; empty where its reader does not tell.
+        others: The same metrics from the run's own event files, by role.
     """
 
     source: str
@@ -195,6 +203,8 @@ class RunCurves:
     tags: Mapping[str, str] = field(default_factory=dict)
     status: str = ""
     notes: Sequence[str] = ()
+    experiment_id: str = ""
+    others: Mapping[Role, Curve] = field(default_factory=dict)
 
     def __contains__(self, role: Role) -> bool:
         return role in self.roles

@@ -25,6 +25,7 @@ class Kind(str, Enum):
     REWARD = "reward"  # reinforcement learning's score; then the loss need not fall
     CONTROL = "control"  # set by the schedule: learning rate, momentum
     NORM = "norm"  # sizes of gradients and weights
+    SYSTEM = "system"  # the machine and the clock beside the training: throughput, memory, epochs passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ def _table() -> dict[str, Quantity]:
     rows += [Quantity("score", Kind.SCORE, higher)]
     rows += [Quantity("learning_rate", Kind.CONTROL, none)]
     rows += [Quantity(name, Kind.NORM, none) for name in ("gradient_norm", "weight_norm")]
+    rows += [
+        Quantity(name, Kind.SYSTEM, none)
+        for name in ("throughput", "step_time", "gpu_utilization", "gpu_memory", "memory", "epoch")
+    ]
     return {row.name: row for row in rows}
 
 

@@ -7,7 +7,7 @@ from curve_analyzers.model import RunCurves
 
 FAR_TOO_LOW = 1e-6  # no optimizer in use learns from scratch at such a rate
 
-__all__ = ["less_regularization", "lower_rate", "more_regularization", "raise_rate"]
+__all__ = ["FAR_TOO_LOW", "less_regularization", "lower_rate", "more_regularization", "raise_rate"]
 
 
 def lower_rate(run: RunCurves) -> str:

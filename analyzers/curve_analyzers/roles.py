@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from curve_analyzers.model import Curve, Role, Split
+from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.quantities import QUANTITIES, Kind, Quantity
 from curve_analyzers.vocabulary import (
     ALONE,
@@ -19,6 +19,7 @@ from curve_analyzers.vocabulary import (
     MARKS,
     MEASURES,
     SPLITS,
+    SYSTEM,
     Word,
     entries,
     spelled,
@@ -26,7 +27,7 @@ from curve_analyzers.vocabulary import (
     words_of,
 )
 
-__all__ = ["NO_ROLE", "Granularity", "Parsed", "assign", "parse", "role_named"]
+__all__ = ["NO_ROLE", "Granularity", "Parsed", "assign", "parse", "role_named", "single_values"]
 
 NO_ROLE = "none"
 # A curve of fewer points is a summary.
@@ -96,6 +97,8 @@ def parse(name: str) -> Parsed | None:
         name: Any text, a sub-directory in front of it where the store had one. The time taken is linear in its length.
     """
     words = words_of(name) if len(name) <= LONGEST_NAME else []
+    if system := _system(words):
+        return Parsed(system, Granularity.UNKNOWN)
     phrases = list(_phrases(words))
     marks = {phrase.mark for phrase in phrases if isinstance(phrase, _Marked)}
     measure = _measure(phrases)
@@ -135,6 +138,20 @@ def assign(curves: Mapping[str, Curve], role_map: Mapping[str, str]) -> dict[Rol
         claims.setdefault(parsed.role, []).append((coarseness, -len(curve), len(name), name))
     roles |= {role: min(claim)[-1] for role, claim in claims.items()}
     return dict(sorted(roles.items()))
+
+
+def single_values(run: RunCurves) -> list[Curve]:
+    """The curves of one usable point that measure held-out data by their names; they play no role."""
+    held_out = {Split.VAL, Split.TEST}
+    single = [curve.finite() for curve in run.curves.values() if len(curve) < LEAST_POINTS]
+    return [
+        curve
+        for curve in single
+        if len(curve)
+        and (parsed := parse(curve.name))
+        and parsed.role.split in held_out
+        and parsed.role.measures.judged
+    ]
 
 
 def _mapped(curves: Mapping[str, Curve], role_map: Mapping[str, str]) -> dict[Role, str]:
@@ -245,6 +262,23 @@ def _phrases(words: Sequence[Word]) -> Iterator[_Phrase]:
         start = end
 
 
+def _system(words: Sequence[Word]) -> Role | None:
+    """The role of a name that says what the machine or the clock did, the numbers in it as its part.
+
+    The longest phrase counts (`gpu memory` over `memory`). What was measured while evaluating is no part of training.
+    """
+    plain = [word.text for word in words if not word.text.isdigit()]
+    if plain in (["epoch"], ["train", "epoch"], ["trainer", "epoch"]):
+        return Role(Split.NONE, "epoch")
+    if any(_KNOWN.get((word,)) in {Split.VAL, Split.TEST} for word in plain):
+        return None
+    spans = ((size, start) for size in range(_LONGEST_SYSTEM, 0, -1) for start in range(len(plain) - size + 1))
+    for size, start in spans:
+        if quantity := _SYSTEM.get(tuple(plain[start : start + size])):
+            return Role(Split.NONE, quantity, "_".join(word.text for word in words if word.text.isdigit()))
+    return None
+
+
 def _measure(phrases: Sequence[_Phrase]) -> _Measure | None:
     """The measure that counts: a schedule or a norm wherever it stands, as layers follow it; else the last one."""
     measures = [phrase for phrase in phrases if isinstance(phrase, _Measure)]
@@ -295,3 +329,5 @@ _KNOWN: dict[tuple[str, ...], tuple[Role, bool] | Split | Granularity | _Mark] =
     **{phrase: (role_named(key), False) for phrase, key in entries(MEASURES)},
 }
 _LONGEST_PHRASE = max(map(len, _KNOWN))
+_SYSTEM: dict[tuple[str, ...], str] = dict(entries(SYSTEM))
+_LONGEST_SYSTEM = max(map(len, _SYSTEM))

@@ -26,9 +26,22 @@ def prepare(raw: RawRun, role_map: Mapping[str, str] | None = None) -> RunCurves
         ValueError: `role_map` names a role that does not exist, a curve that the run does not have, or one role twice.
     """
     curves = {curve.name: settle(curve) for curve in raw.curves if len(curve.values)}
-    roles = assign(curves, role_map or {})
+    others = {curve.name: settle(curve) for curve in raw.others if len(curve.values)}
+    role_map = role_map or {}
+    roles = assign(curves, {name: role for name, role in role_map.items() if name in curves or name not in others})
+    known = {name: role for name, role in role_map.items() if name in others}
     return RunCurves(
-        raw.source, raw.run_id, raw.name, curves, roles, dict(raw.params), dict(raw.tags), raw.status, tuple(raw.notes)
+        raw.source,
+        raw.run_id,
+        raw.name,
+        curves,
+        roles,
+        dict(raw.params),
+        dict(raw.tags),
+        raw.status,
+        tuple(raw.notes),
+        raw.experiment_id,
+        {role: others[name] for role, name in assign(others, known).items()},
     )
 
 
@@ -54,20 +67,21 @@ def settle(raw: RawCurve) -> Curve:
         order = np.arange(len(steps)) if times is None else np.argsort(times, kind="stable")
         ranks = np.arange(len(steps), dtype=np.int64)
         return Curve(raw.name, ranks, values[order], None if times is None else times[order], StepUnit.RANK)
-    keep = _last_pass(steps)
+    keep, restarts = _last_pass(steps)
     rewound = int(len(steps) - keep.sum())
     steps, values, times = steps[keep], values[keep], None if times is None else times[keep]
     order = np.argsort(steps, kind="stable")
     steps, values, times = steps[order], values[order], None if times is None else times[order]
     merged = _one_per_step(steps, values, times)
-    return Curve(raw.name, *merged, StepUnit.STEP, rewound, len(steps) - len(merged[0]))
+    return Curve(raw.name, *merged, StepUnit.STEP, rewound, len(steps) - len(merged[0]), restarts)
 
 
-def _last_pass(steps: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which points no later pass wrote over."""
+def _last_pass(steps: Ints) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], tuple[int, ...]]:
+    """Which points no later pass wrote over, and at which of their steps a later pass took over, ascending."""
     keep = np.ones(len(steps), np.bool_)
     if (steps[1:] > steps[:-1]).all() or len(np.unique(steps)) == len(steps):
-        return keep
+        return keep, ()
+    restarts: list[int] = []
     starts = [0, *(np.flatnonzero(steps[1:] < steps[:-1]) + 1), len(steps)]
     # From the last pass to the first: a point falls to the earliest step that any later pass began with.
     frontier = int(steps.max()) + 1
@@ -77,8 +91,10 @@ def _last_pass(steps: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
             continue
         keep[first:end] = steps[first:end] < frontier
         if steps[end - 1] > steps[first]:
+            if first and steps[first] < frontier:
+                restarts.append(int(steps[first]))
             frontier = min(frontier, int(steps[first]))
-    return keep
+    return keep, tuple(reversed(restarts))
 
 
 def _one_per_step(steps: Ints, values: Floats, times: Floats | None) -> tuple[Ints, Floats, Floats | None]:

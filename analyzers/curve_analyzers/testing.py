@@ -12,15 +12,17 @@ from __future__ import annotations
 import inspect
 import pickle
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import product
 
 import numpy as np
 
-from curve_analyzers.analyzer import HEADINGS, Analyzer
-from curve_analyzers.engine import diagnose
+from curve_analyzers.analyzer import Analyzer
+from curve_analyzers.engine import apply, diagnose
 from curve_analyzers.examples import Example
 from curve_analyzers.findings import Outcome, Status
 from curve_analyzers.model import Floats, Ints, RawCurve, RawRun, RunCurves
+from curve_analyzers.rule import HEADINGS, Rule
 from curve_analyzers.settle import prepare
 
 __all__ = ["PROMISES", "nasty_runs"]
@@ -70,7 +72,7 @@ def never_raises(rule: Analyzer) -> None:
         _promise(outcome.status is not Status.CRASHED, f"{rule.name} crashed on {run.name}: {outcome.reason}")
 
 
-def survives_pickling(rule: Analyzer) -> None:
+def survives_pickling(rule: Rule) -> None:
     """A rule goes to another process and comes back equal."""
     _promise(pickle.loads(pickle.dumps(rule)) == rule, f"{rule.name} changes when pickled")  # noqa: S301 - our own bytes
 
@@ -83,7 +85,7 @@ def skips_what_it_cannot_judge(rule: Analyzer) -> None:
     )
 
 
-def is_documented(rule: Analyzer) -> None:
+def is_documented(rule: Rule) -> None:
     """A rule says what, why, what to try, when it is wrong, and where it comes from."""
     _promise(bool(rule.summary) and rule.summary.endswith("."), f"{rule.name} has no sentence as its summary")
     _promise(tuple(rule.sections) == HEADINGS, f"{rule.name} has the headings {tuple(rule.sections)}, not {HEADINGS}")
@@ -91,7 +93,7 @@ def is_documented(rule: Analyzer) -> None:
         _promise(bool(text), f"{rule.name} says nothing under {title!r}")
 
 
-def lives_in_the_file_of_its_name(rule: Analyzer) -> None:
+def lives_in_the_file_of_its_name(rule: Rule) -> None:
     """Someone who looks for a rule by its name finds it."""
     file = inspect.getfile(type(rule)).replace("\\", "/")
     _promise(file.endswith(f"/{rule.name}.py"), f"{rule.name} lives in {file}")
@@ -111,15 +113,57 @@ PROMISES: tuple[Callable[[Analyzer], None], ...] = (
 )
 
 
-def nasty_runs() -> Iterator[RunCurves]:
+NASTY_ROLES = (
+    "train_loss",
+    "val_loss",
+    "val_accuracy",
+    "val_f1",
+    "train_accuracy",
+    "test_loss",
+    "learning_rate",
+    "reward",
+    "val_precision",
+    "val_recall",
+    "train_r2",
+    "gradient_norm",
+    "layer1_gradient_norm",
+    "layer2_gradient_norm",
+    "throughput",
+    "step_time",
+    "gpu_utilization",
+    "gpu_memory",
+    "memory",
+    "epoch",
+)
+
+
+@cache
+def nasty_runs() -> tuple[RunCurves, ...]:
     """Runs no rule may crash on: every nasty curve as each role, alone and beside every other."""
-    names = ("train_loss", "val_loss", "val_accuracy", "val_f1", "train_accuracy", "learning_rate", "reward")
-    curves = _nasty_curves()
+    return tuple(_nasty_runs())
+
+
+def _nasty_runs() -> Iterator[RunCurves]:
+    curves, names = _nasty_curves(), NASTY_ROLES
+    for title, clocked in _nasty_clocks().items():
+        yield prepare(RawRun("example", "example", title, [RawCurve(name, *clocked) for name in names]))
     for (first, one), (second, other) in product(curves.items(), curves.items()):
         raw = [RawCurve(name, *(one if index % 2 else other)) for index, name in enumerate(names)]
         yield prepare(RawRun("example", "example", f"{first} beside {second}", raw))
     for (title, curve), name in product(curves.items(), names):
         yield prepare(RawRun("example", "example", f"{title} as {name} alone", [RawCurve(name, *curve)]))
+
+
+def _nasty_clocks() -> dict[str, tuple[Ints, Floats, Floats]]:
+    count = np.arange(12)
+    clocks = {
+        "a clock that stands": np.full(12, 1.7e9),
+        "a clock that goes back": 1.7e9 - 60.0 * count,
+        "a clock with holes": np.where(count % 3 == 0, np.nan, 1.7e9 + 60.0 * count),
+        "a clock that jumps": 1.7e9 * count,
+        "an infinite clock": np.full(12, np.inf),
+    }
+    return {title: (count.astype(np.int64), 1.0 / (count + 1), times) for title, times in clocks.items()}
 
 
 def _nasty_curves() -> dict[str, tuple[Ints, Floats]]:
@@ -151,7 +195,8 @@ def _nasty_curves() -> dict[str, tuple[Ints, Floats]]:
 
 
 def _outcome(rule: Analyzer, run: RunCurves) -> Outcome:
-    return diagnose(run, [rule]).outcomes[0]
+    with np.errstate(all="ignore"):
+        return apply(rule, run)[0]
 
 
 def _same(rule: Analyzer, how: str, *changes: dict[str, float]) -> None:

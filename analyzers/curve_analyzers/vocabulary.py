@@ -17,6 +17,7 @@ __all__ = [
     "MARKS",
     "MEASURES",
     "SPLITS",
+    "SYSTEM",
     "Word",
     "entries",
     "spelled",
@@ -118,6 +119,26 @@ ALONE: Mapping[str, str] = {
     "error": "error, err",
     "average_precision": "ap",
     "score": "score, scores",
+}
+
+# What the machine and the clock did meanwhile. Numbers in a name only tell devices apart, so phrases have none.
+SYSTEM: Mapping[str, str] = {
+    "throughput": (
+        "throughput, fps, samples per second, samples per sec, examples per second, examples per sec,"
+        "images per second, images per sec, img per sec, tokens per second, tokens per sec, steps per second,"
+        "steps per sec, iterations per second, iter per sec, it per sec, batches per second, batches per sec"
+    ),
+    "step_time": (
+        "step time, batch time, iter time, iteration time, epoch time, time per step, time per batch, time per iter,"
+        "time per iteration, time per epoch, sec per step, sec per batch, sec per iter, sec per epoch,"
+        "seconds per step, seconds per batch, seconds per iteration, seconds per epoch, step duration, epoch duration"
+    ),
+    "gpu_utilization": "gpu utilization, gpu util, gpu usage percentage, gpu use, gpu load, gpu gpu",
+    "gpu_memory": (
+        "gpu memory usage, gpu memory, gpu mem, gpu memory allocated, cuda memory, cuda memory allocated, max mem,"
+        "max memory allocated, memory allocated, allocated memory"
+    ),
+    "memory": "memory usage, system memory usage, memory, mem, ram, ram usage, rss, proc memory rss",
 }
 
 GRANULARITIES: Mapping[str, str] = {

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["count", "fall_or_rise", "percent"]
+__all__ = ["count", "duration", "fall_or_rise", "percent"]
+
+UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3))
 
 
 def count(number: int, noun: str) -> str:
     """`1 spike`, `3 spikes`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """`2.3 h`, `12 min`, `40 s`, `15 ms`."""
+    unit, size = next((each for each in UNITS if abs(seconds) >= each[1]), UNITS[-1])
+    return f"{seconds / size:.2g} {unit}" if abs(seconds) < 100 * size else f"{seconds / size:.0f} {unit}"
 
 
 def percent(share: float) -> str:

@@ -1,4 +1,4 @@
-"""The diagnosis of training runs, from Python: `diagnose(run_id)`, `diagnose_logdir(folder)`."""
+"""The diagnosis of training runs, from Python: `diagnose(run_id)`, `diagnose_experiment(name)`, `diagnose_logdir`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from mlflow_diagnose.diagnosis import Diagnosis
+    from mlflow_diagnose.diagnosis import Diagnoses, Diagnosis
 
-__all__ = ["__version__", "diagnose", "diagnose_logdir"]
+__all__ = ["__version__", "diagnose", "diagnose_experiment", "diagnose_logdir"]
 
 
 def diagnose(
@@ -46,6 +46,64 @@ def diagnose(
     if write:
         write_back(report, tracking_uri)
     return Diagnosis(report)
+
+
+def diagnose_experiment(
+    experiment: str,
+    *,
+    tracking_uri: str | None = None,
+    search: str | None = None,
+    role_map: Mapping[str, str] | None = None,
+    write: bool = False,
+    artifacts: bool = True,
+    jobs: int | None = None,
+    engine: str = "local",
+    kpi: str | None = None,
+    params: Mapping[str, str] | None = None,
+) -> Diagnoses:
+    """Judge every run of an MLflow experiment that is not deleted.
+
+    Args:
+        experiment: Its name, or its id.
+        tracking_uri: The store or server; None for the one MLflow itself would use.
+        search: Only runs that MLflow's search finds by this filter: `"metrics.val_loss > 1"`.
+        role_map: As for `diagnose`.
+        write: Whether to write back to the runs.
+        artifacts: Whether to write the artifacts too, and not the tags alone.
+        jobs: Processes; None for one for each core where the runs are many.
+        engine: `local`, or `dask`, `ray` or `spark`, with `:address` behind it where it is not the default one.
+        kpi: The metric that counts in the end, by which the runs are compared too.
+        params: What a param sets, where its name does not say so: `{"tempo": "learning_rate"}`.
+
+    Returns:
+        The diagnoses by run, the newest run first, without the points of the curves; what the runs show together;
+        and the runs that failed.
+
+    Raises:
+        BadInputError: There is no such store, experiment or engine, or the filter, the role map or a param is wrong.
+        ReadError: The runs could not be listed.
+        WriteError: What they show together could not be written.
+    """
+    from mlflow_diagnose.comparison import Comparison  # noqa: PLC0415 - as above
+    from mlflow_diagnose.config import load_settings  # noqa: PLC0415 - as above
+    from mlflow_diagnose.diagnosis import Diagnoses, Diagnosis  # noqa: PLC0415 - as above
+    from mlflow_diagnose.engines import Engine  # noqa: PLC0415 - as above
+    from mlflow_diagnose.many import SUMMARY, Runs  # noqa: PLC0415 - as above
+    from mlflow_diagnose.work import Job  # noqa: PLC0415 - as above
+
+    settings = load_settings(role_map=role_map, kpi=kpi, params=params)
+    runs = Runs(
+        Job(tracking_uri=tracking_uri, settings=settings, write=write, artifacts=artifacts), Engine.of(engine, jobs)
+    )
+    comparison = Comparison(runs, experiment=experiment if write else None)
+    done = list(runs.done(runs.chosen((), experiment, search)))
+    runs.summaries += [each.views[SUMMARY] for each in done if SUMMARY in each.views]
+    comparison.write()
+    return Diagnoses(
+        {each.run_id: Diagnosis(each.report) for each in done if each.report},
+        {each.run_id: str(each.error) for each in done if each.error},
+        comparison.report,
+    )
 
 
 def diagnose_logdir(

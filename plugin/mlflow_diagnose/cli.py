@@ -15,9 +15,7 @@ from mlflow_diagnose.errors import BadInputError
 from mlflow_diagnose.failures import BAD_INPUT, INCOMPLETE, Failures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from curve_analyzers.findings import Report
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
@@ -47,7 +45,7 @@ class RunsByDefault(click.Group):
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """How runs are diagnosed, then that there are commands."""
         formatter.write_usage(ctx.command_path, "RUN_ID... [OPTIONS]")
-        for usage in ("--logdir DIR [RUN...] [OPTIONS]", "COMMAND ..."):
+        for usage in ("--experiment NAME [OPTIONS]", "--logdir DIR [RUN...] [OPTIONS]", "COMMAND ..."):
             formatter.write_usage(ctx.command_path, usage, prefix="       ")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -75,6 +73,14 @@ def _pairs(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[
     return {tag: role for tag, _, role in (text.rpartition("=") for text in texts)}
 
 
+def _meanings(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
+    """The params and meanings of `--param`."""
+    for text in texts:
+        if not all(text.rpartition("=")[::2]):
+            raise click.BadParameter(f"{text!r} is not of the form NAME=MEANING, as in my_rate=learning_rate")
+    return {name: meaning for name, _, meaning in (text.rpartition("=") for text in texts)}
+
+
 # `main` looks for it itself, so that it also shows what fails before a command has its options.
 debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 tracking_uri_option = click.option(
@@ -88,9 +94,30 @@ tracking_uri_option = click.option(
 @click.option(
     "--logdir", metavar="DIR", help="Judge the runs under a TensorBoard logdir, a folder or s3://, gs://, ..."
 )
+@click.option("--experiment", metavar="NAME", help="Judge every run of an MLflow experiment that is not deleted.")
+@click.option("--filter", "search", metavar="FILTER", help='... that MLflow\'s search finds: "metrics.val_loss > 1".')
+@click.option("--to-experiment", metavar="NAME", help="Import the runs of --logdir into an MLflow experiment.")
+@click.option("--watch", type=click.FloatRange(0.1), metavar="SECONDS", help="Follow the runs, looking so often.")
+@click.option(
+    "--summary",
+    is_flag=True,
+    help="Write the diagnosis beside the logs of a logdir, for TensorBoard's Text and Images.",
+)
+@click.option("--artifacts", is_flag=True, help="Read event files among the artifacts too, and compare the two.")
 @click.option("--verify", is_flag=True, help="Check every record of a logdir's event files against its checksum.")
 @click.option("--no-write", is_flag=True, help="Print only; write no tags and artifacts to MLflow.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option("--tags-only", is_flag=True, help="Write the tags and draw no artifacts: that takes most of the time.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes for many runs; else one for each core.")
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    metavar="ENGINE",
+    help="Who works on many runs: local, or dask:ADDRESS, ray:ADDRESS, spark:ADDRESS.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", show_default=True
+)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Print to a file.")
 @click.option(
     "--fail-on",
@@ -101,6 +128,15 @@ tracking_uri_option = click.option(
 )
 @click.option(
     "--map", "role_map", multiple=True, callback=_pairs, metavar="TAG=ROLE", help="What a curve is: my_metric=val_loss."
+)
+@click.option("--kpi", metavar="METRIC", help="The metric that counts in the end; do runs rank alike by it?")
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    callback=_meanings,
+    metavar="NAME=MEANING",
+    help="What a param of the runs sets: my_rate=learning_rate; none to leave it out.",
 )
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML: rules, thresholds, roles.")
 @click.option("--select", multiple=True, metavar="RULE", help="Judge by this rule or family only (may be repeated).")
@@ -121,12 +157,23 @@ def diagnose_command(
     run_ids: tuple[str, ...],
     tracking_uri: str | None,
     logdir: str | None,
+    experiment: str | None,
+    search: str | None,
+    to_experiment: str | None,
+    watch: float | None,
+    summary: bool,
     verify: bool,
     no_write: bool,
+    artifacts: bool,
+    tags_only: bool,
+    jobs: int | None,
+    engine: str,
     form: str,
     output: Path | None,
     fail_on: str,
     role_map: dict[str, str],
+    kpi: str | None,
+    params: dict[str, str],
     config: Path | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -135,55 +182,47 @@ def diagnose_command(
     note: bool,
 ) -> int:
     """Read runs, judge them, write the diagnosis back to MLflow, and print it."""
-    if not run_ids and logdir is None:
-        raise BadInputError("name a run, or a TensorBoard logdir with --logdir; --help shows how")
-    if logdir is not None and (tracking_uri or note or force):
-        raise BadInputError("--logdir judges event files; --tracking-uri, --note and --force are for MLflow runs")
+    from mlflow_diagnose.calls import Call  # noqa: PLC0415 - numpy
 
-    from mlflow_diagnose.config import load_settings  # noqa: PLC0415 - numpy
-    from mlflow_diagnose.pipeline import judge_raw, write_back  # noqa: PLC0415 - numpy
-    from mlflow_diagnose.printing import opened, print_html, print_json, print_text  # noqa: PLC0415 - not for --help
-    from mlflow_diagnose.readers import open_source  # noqa: PLC0415 - numpy
-
-    settings = load_settings(config, select=select, ignore=ignore, role_map=role_map)
-    reader = open_source(tracking_uri, logdir=logdir, verify=verify)
-    chosen = list(dict.fromkeys(run_ids or reader.run_ids()))
-    if form == "html" and len(chosen) > 1:
-        raise BadInputError(f"--format html shows one run, and there are {len(chosen)}: name one of them")
-    reports: list[Report] = []
-
-    def judged() -> Iterator[Report]:
-        for run_id, raw in zip(chosen, reader.read_many(chosen), strict=True):
-            report = None
-            with failures.aside(run_id):
-                report = judge_raw(raw, settings)
-                if logdir is None and not no_write:
-                    write_back(report, tracking_uri, artifact_dir=artifact_dir, force=force, note=note)
-            if report:
-                reports.append(report)
-                yield report
-
-    # Opened before any run is read: that it cannot be written is told at once.
-    with opened(output) as file:
-        if form == "json":
-            print_json(judged(), failures.lines, file)
-        elif form == "html":
-            print_html(judged(), file)
-        else:
-            print_text(judged(), file)
-    found = {finding.severity.word for report in reports for finding in report.findings}
-    return failures.exit_status(done=bool(reports)) or (FOUND if found & FAILING[fail_on] else 0)
+    call = Call(
+        failures,
+        run_ids=run_ids,
+        tracking_uri=tracking_uri,
+        logdir=logdir,
+        experiment=experiment,
+        search=search,
+        to_experiment=to_experiment,
+        watch=watch,
+        verify=verify,
+        write=not no_write,
+        summary=summary,
+        event_files=artifacts,
+        artifacts=not tags_only,
+        engine=engine,
+        jobs=jobs,
+        form=form,
+        output=output,
+        artifact_dir=artifact_dir,
+        force=force,
+        note=note,
+        kpi=kpi,
+        params=params,
+    )
+    severities = call.run(config, select=select, ignore=ignore, role_map=role_map)
+    return failures.exit_status(done=call.judged > 0) or (FOUND if severities & FAILING[fail_on] else 0)
 
 
 @cli.command()
 @debug_option
 def rules() -> int:
     """List the rules, a line each."""
-    from curve_analyzers.registry import all_rules  # noqa: PLC0415 - numpy
+    from curve_analyzers.experiment.registry import all_experiment_rules  # noqa: PLC0415 - numpy
+    from curve_analyzers.registry import all_rules  # noqa: PLC0415 - the same
 
-    width = max(len(rule.name) for rule in all_rules())
+    every = (*all_rules(), *all_experiment_rules())
+    width = max(len(rule.name) for rule in every)
     family = None
-    for rule in all_rules():
+    for rule in every:
         if rule.family != family:
             family = rule.family
             click.secho(family, bold=True)
@@ -208,18 +247,26 @@ def explain(rule: str) -> int:
 
 
 @cli.command(short_help="Take the diagnosis out of runs again.")
-@click.argument("run_ids", nargs=-1, required=True, metavar="RUN_ID...")
+@click.argument("run_ids", nargs=-1, metavar="RUN_ID...")
+@click.option("--experiment", metavar="NAME", help="Out of every run of an experiment, and of the experiment itself.")
 @tracking_uri_option
 @debug_option
 @click.pass_obj
-def clean(failures: Failures, run_ids: tuple[str, ...], tracking_uri: str | None) -> int:
+def clean(failures: Failures, run_ids: tuple[str, ...], experiment: str | None, tracking_uri: str | None) -> int:
     """Take the diagnosis out of runs: the tags and the section of the description.
 
     MLflow's client cannot delete artifacts; those that remain are named.
     """
-    from mlflow_diagnose.pipeline import take_out  # noqa: PLC0415 - numpy
+    from mlflow_diagnose.pipeline import take_out, take_out_of_experiment  # noqa: PLC0415 - numpy
 
+    if bool(run_ids) == bool(experiment):
+        raise BadInputError("name runs (RUN_ID...), or an experiment with --experiment, and not both")
     done = False
+    if experiment:
+        gone, run_ids = take_out_of_experiment(experiment, tracking_uri)
+        done = True
+        told = f"findings taken out of {', '.join(gone)}" if gone else "no tag holds a finding"
+        click.echo(f"experiment {experiment}: {told}")
     for run_id in dict.fromkeys(run_ids):
         line = ""
         with failures.aside(run_id):

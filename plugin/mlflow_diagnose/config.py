@@ -6,16 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from curve_analyzers.experiment.registry import all_experiment_rules
+from curve_analyzers.hyperparameters import Meaning, meaning_named
 from curve_analyzers.registry import all_rules, rule_named
 from curve_analyzers.roles import NO_ROLE, role_named
+from curve_analyzers.rule import Rule
 from mlflow_diagnose.errors import BadInputError
 
 if TYPE_CHECKING:
     from curve_analyzers.analyzer import Analyzer
+    from curve_analyzers.experiment.analyzer import ExperimentAnalyzer
 
 __all__ = ["Settings", "load_settings"]
+
+AnyRule = TypeVar("AnyRule", bound=Rule)
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,17 @@ class Settings:
         rules: The rules, with their thresholds; all of them, by default.
         role_map: Role names by curve name, over what the names say by themselves.
         expected: Curves of the role map of which a run must have one; none where empty.
+        experiment_rules: The rules over many runs, likewise.
+        kpi: The user's own metric to compare runs by; None where none was named.
+        params: What a param means, by its name, over what the name says itself.
     """
 
     rules: tuple[Analyzer, ...] = field(default_factory=all_rules)
     role_map: Mapping[str, str] = field(default_factory=dict)
     expected: frozenset[str] = frozenset()
+    experiment_rules: tuple[ExperimentAnalyzer, ...] = field(default_factory=all_experiment_rules)
+    kpi: str | None = None
+    params: Mapping[str, Meaning] = field(default_factory=dict)
 
 
 def load_settings(
@@ -39,23 +51,28 @@ def load_settings(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     role_map: Mapping[str, str] | None = None,
+    kpi: str | None = None,
+    params: Mapping[str, str] | None = None,
 ) -> Settings:
     """Settings from a TOML file and, over it, what was given on the command line.
 
     Args:
-        path: A file with any of `select`, `ignore` (lists of rules or families), a table `[roles]` (role by curve name)
-            and tables `[rules.<rule>]` (value by threshold); None for none.
-        select: Rules or families to judge by, instead of all; the file's where empty.
+        path: A file with any of `select`, `ignore` (lists of rules or families), tables `[roles]` (role by curve) and
+            `[params]` (meaning by param), and tables `[rules.<rule>]` (value by threshold); None for none.
+        select: Rules or families to judge by, instead of all; the file's where empty. Where they are all of many runs,
+            single runs are still judged by all rules of one run: which of them trained is what the others compare.
         ignore: Rules or families to leave out, besides the file's.
         role_map: Role names by curve name, over the file's. A run must have one of these curves; the file's, which is
             written for all runs of a project, it need not have.
+        kpi: The user's own metric to compare runs by.
+        params: What a param means, by its name, over the file's.
 
     Raises:
         BadInputError: The file, or a rule, threshold or role that is named, is wrong.
     """
     role_map = role_map or {}
-    changed: dict[str, Analyzer] = {}
-    selected, ignored, roles = set[str](), set[str](), dict[str, str]()
+    changed: dict[str, Rule] = {}
+    selected, ignored, roles, meanings = set[str](), set[str](), dict[str, str](), dict[str, Meaning]()
     if path:
         from mlflow_diagnose.config_file import read_config  # noqa: PLC0415 - pydantic is slow to import
 
@@ -65,15 +82,26 @@ def load_settings(
             changed = {name: _with_thresholds(rule_named(name), values) for name, values in file.rules.items()}
             selected, ignored = _named(file.select), _named(file.ignore)
             _check_roles(roles)
+            meanings = {name: meaning_named(text) for name, text in file.params.items()}
     with _blaming():
         selected = _named(select) or selected
         ignored |= _named(ignore)
         _check_roles(role_map)
-    chosen = (selected or {rule.name for rule in all_rules()}) - ignored
+        meanings |= {name: meaning_named(text) for name, text in (params or {}).items()}
+    of_one, of_many = {rule.name for rule in all_rules()}, {rule.name for rule in all_experiment_rules()}
+    chosen = (selected or of_one | of_many) - ignored
     if not chosen:
         raise BadInputError("no rule is left to judge by: everything selected is also ignored")
-    rules = tuple(changed.get(rule.name, rule) for rule in all_rules() if rule.name in chosen)
-    return Settings(rules, {**roles, **role_map}, frozenset(role_map))
+    if selected and chosen <= of_many:
+        chosen |= of_one - ignored
+    rules, experiment_rules = _chosen(all_rules(), chosen, changed), _chosen(all_experiment_rules(), chosen, changed)
+    return Settings(rules, {**roles, **role_map}, frozenset(role_map), experiment_rules, kpi, meanings)
+
+
+def _chosen(rules: Iterable[AnyRule], names: set[str], changed: Mapping[str, Rule]) -> tuple[AnyRule, ...]:
+    """The rules of some names, with the thresholds that a file gives them."""
+    with_thresholds = ((rule, changed.get(rule.name)) for rule in rules if rule.name in names)
+    return tuple(other if isinstance(other, type(rule)) else rule for rule, other in with_thresholds)
 
 
 @contextmanager
@@ -94,12 +122,13 @@ def _check_roles(roles: Mapping[str, str]) -> None:
 def _named(words: Iterable[str]) -> set[str]:
     """The rules that words name, each a rule or a family."""
     families: dict[str, set[str]] = {}
-    for rule in all_rules():
+    rule: Rule
+    for rule in (*all_rules(), *all_experiment_rules()):
         families.setdefault(rule.family, set()).add(rule.name)
     return {name for word in words for name in families.get(word) or {rule_named(word).name}}
 
 
-def _with_thresholds(rule: Analyzer, values: Mapping[str, float]) -> Analyzer:
+def _with_thresholds(rule: Rule, values: Mapping[str, float]) -> Rule:
     known = [each.name for each in fields(rule)]
     for name in values:
         if name not in known:

@@ -26,6 +26,7 @@ class ConfigFile(BaseModel):
     select: list[str] = []
     ignore: list[str] = []
     roles: dict[str, str] = {}
+    params: dict[str, str] = {}
     rules: dict[str, dict[str, float]] = {}
 
 
@@ -48,5 +49,7 @@ def read_config(path: Path) -> ConfigFile:
             else first["msg"]
         )
         raise BadInputError(f"the config file {path}: {where} = {reprlib.repr(first['input'])}: {wanted}") from error
+    except RecursionError as error:
+        raise BadInputError(f"the config file {path} is nested too deeply") from error
     except ValueError as error:
         raise BadInputError(f"the config file {path} is no TOML: {error}") from error

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["BadInputError", "DiagnoseError", "ReadError", "RunNotFoundError", "WriteError"]
+__all__ = [
+    "BadInputError",
+    "DiagnoseError",
+    "NotAllowedError",
+    "ReadError",
+    "RunNotFoundError",
+    "WriteError",
+]
 
 
 class DiagnoseError(Exception):
@@ -27,3 +34,7 @@ class ReadError(DiagnoseError):
 
 class WriteError(DiagnoseError):
     """The diagnosis was made and could not be written back."""
+
+
+class NotAllowedError(WriteError):
+    """The store lets this user read, and not write."""

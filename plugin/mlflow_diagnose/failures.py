@@ -17,7 +17,7 @@ from mlflow_diagnose.text import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BAD_INPUT", "INCOMPLETE", "Failures"]
+__all__ = ["BAD_INPUT", "INCOMPLETE", "Failures", "bug"]
 
 BAD_INPUT, INCOMPLETE = 2, 3
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports a program that SIGINT or SIGPIPE ended
@@ -36,7 +36,9 @@ class Failures:
     def __init__(self, *, debug: bool = False) -> None:
         self.debug = debug
         self.lines: list[tuple[str, str]] = []
+        self._any = False
         self._only_bad_input = True
+        self._told: set[str] = set()
 
     @contextmanager
     def aside(self, run_id: str) -> Iterator[None]:
@@ -44,9 +46,20 @@ class Failures:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a bug that one run meets is not the others'
-            text = str(error) if isinstance(error, DiagnoseError) else f"run {run_id}: {_bug(error)}"
-            self.lines.append((run_id, self._tell(text)))
-            self._only_bad_input &= isinstance(error, BadInputError)
+            told = error if isinstance(error, DiagnoseError) else DiagnoseError(f"run {run_id}: {bug(error)}")
+            self.add(run_id, told, traceback.format_exc())
+
+    def add(self, run_id: str, error: DiagnoseError, trace: str = "") -> None:
+        """Take note of a run that failed, and tell it.
+
+        Args:
+            run_id: The run.
+            error: What is wrong with it.
+            trace: Where in the code that was found.
+        """
+        self._any = True
+        self.lines.append((run_id, self._tell(str(error), trace)))
+        self._only_bad_input &= isinstance(error, BadInputError)
 
     def exit_status(self, *, done: bool) -> int:
         """What the failed runs make the exit status; 0 where none failed.
@@ -54,7 +67,7 @@ class Failures:
         Args:
             done: Whether any run was done.
         """
-        if not self.lines:
+        if not self._any:
             return 0
         return BAD_INPUT if self._only_bad_input and not done else INCOMPLETE
 
@@ -75,20 +88,22 @@ class Failures:
                 return BROKEN_PIPE
             text, status = f"the output could not be written: {error}", INCOMPLETE
         else:
-            text, status = _bug(error), INCOMPLETE
-        self._tell(text)
+            text, status = bug(error), INCOMPLETE
+        self._tell(text, traceback.format_exc())
         return status
 
-    def _tell(self, text: str) -> str:
-        """Print the error at hand to stderr, and return it as it was printed: on one line, no escapes, no password."""
+    def _tell(self, text: str, trace: str) -> str:
+        """Print an error to stderr, and return it as it was printed: on one line, no escapes, no password."""
         if self.debug:
-            click.echo(without_secrets(traceback.format_exc()), err=True, nl=False)
+            click.echo(without_secrets(trace), err=True)
         line = plain(without_secrets(text))
         # What is wrong with a store is wrong for each of its runs, and told once.
-        if all(line != told for _, told in self.lines):
+        if line not in self._told:
+            self._told.add(line)
             click.echo(f"mlflow-diagnose: {line}", err=True)
         return line
 
 
-def _bug(error: BaseException) -> str:
+def bug(error: BaseException) -> str:
+    """What is said of an error that nobody but us can be blamed for."""
     return f"a bug of ours, {type(error).__name__}: {error}; --debug shows where"

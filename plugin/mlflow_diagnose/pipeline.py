@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from curve_analyzers.engine import diagnose
 from curve_analyzers.settle import prepare
-from mlflow_diagnose.errors import BadInputError, DiagnoseError, WriteError
+from mlflow_diagnose.errors import BadInputError, DiagnoseError, NotAllowedError, WriteError
+from mlflow_diagnose.patience import may_pass
 
 if TYPE_CHECKING:
     import os
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mlflow_diagnose.config import Settings
     from mlflow_diagnose.readers import Reader
 
-__all__ = ["judge", "judge_raw", "take_out", "write_back"]
+__all__ = ["WriteBack", "judge", "judge_raw", "take_out", "take_out_of_experiment", "write_back", "write_summary"]
 
 MOST_NAMED = 20  # curves that an error lists
 
@@ -62,6 +63,65 @@ def judge_raw(raw: RawRun | DiagnoseError, settings: Settings) -> Report:
     return diagnose(run, settings.rules)
 
 
+class WriteBack:
+    """Writes reports back to the MLflow runs of one store.
+
+    Args:
+        tracking_uri: The store's; None for the one MLflow itself would use.
+        artifact_dir: Where the artifacts go of a run whose own place is on another machine.
+        force: Write even what is unchanged.
+        note: Add a section to the run's description.
+        artifacts: Whether to draw and write the artifacts, which takes most of the time; else the tags alone.
+    """
+
+    def __init__(
+        self,
+        tracking_uri: str | None,
+        *,
+        artifact_dir: str | os.PathLike[str] | None = None,
+        force: bool = False,
+        note: bool = False,
+        artifacts: bool = True,
+    ) -> None:
+        from mlflow_diagnose.writers.mlflow_artifacts import MlflowArtifacts  # noqa: PLC0415 - seconds to import
+        from mlflow_diagnose.writers.mlflow_tags import MlflowTags  # noqa: PLC0415 - the same
+
+        self.force, self.whole = force, artifacts
+        self._tags = MlflowTags(tracking_uri, note=note)
+        self._artifacts = MlflowArtifacts(tracking_uri, artifact_dir=artifact_dir)
+
+    def __call__(self, report: Report) -> bool:
+        """Write the tags and artifacts of a report to its run, unless they stand there already.
+
+        The tags come last and in one request: a run whose diagnosis was interrupted still has those it had.
+
+        Returns:
+            Whether the report was not there yet.
+
+        Raises:
+            RunNotFoundError: The store has no such run.
+            WriteError: Something could not be written. What could be was.
+        """
+        run = self._tags.store.writable_run(report.run.run_id)
+        is_new = self.force or not self._tags.is_current(report, run, whole=self.whole)
+        failed: WriteError | None = None
+        if is_new and self.whole:
+            try:
+                self._artifacts.write(report, _files(report), run)
+            except NotAllowedError:
+                raise
+            except WriteError as error:
+                if may_pass(error):
+                    raise
+                # Without a fingerprint the run counts as unfinished, and the next call tries the artifacts again.
+                failed, report = error, replace(report, fingerprint="")
+        if is_new or not self._tags.is_noted(report, run):
+            self._tags.write(report, run, whole=self.whole)
+        if failed:
+            raise failed
+        return is_new
+
+
 def write_back(
     report: Report,
     tracking_uri: str | None,
@@ -70,38 +130,24 @@ def write_back(
     force: bool = False,
     note: bool = False,
 ) -> bool:
-    """Write the tags and artifacts of a report to its MLflow run, unless they stand there already.
+    """Write a report to its MLflow run, as `WriteBack` does for many."""
+    return WriteBack(tracking_uri, artifact_dir=artifact_dir, force=force, note=note)(report)
+
+
+def write_summary(report: Report, logdir: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write a report beside the logs of its run, unless it stands there already.
 
     Args:
         report: The report.
-        tracking_uri: The store's; None for the one MLflow itself would use.
-        artifact_dir: Where the artifacts go of a run whose own place is on another machine.
+        logdir: The logdir its run is in, a folder of this machine.
         force: Write even what is unchanged.
-        note: Add a section to the run's description.
-
-    Returns:
-        Whether the report was not there yet.
 
     Raises:
-        WriteError: Something could not be written. What could be was.
+        WriteError: It could not be written.
     """
-    from mlflow_diagnose.writers.mlflow_artifacts import MlflowArtifacts  # noqa: PLC0415 - seconds to import
-    from mlflow_diagnose.writers.mlflow_tags import MlflowTags  # noqa: PLC0415 - the same
+    from mlflow_diagnose.writers.tensorboard_summary import TensorBoardSummary  # noqa: PLC0415 - slow to import
 
-    tags = MlflowTags(tracking_uri, note=note)
-    is_new = force or not tags.is_current(report.run.run_id, report.fingerprint)
-    failed: WriteError | None = None
-    if is_new:
-        try:
-            MlflowArtifacts(tracking_uri, artifact_dir=artifact_dir).write(report, _files(report))
-        except WriteError as error:
-            # Without a fingerprint the run counts as unfinished, and the next call tries the artifacts again.
-            failed, report = error, replace(report, fingerprint="")
-    if is_new or note:
-        tags.write(report)
-    if failed:
-        raise failed
-    return is_new
+    TensorBoardSummary(logdir, force=force).write(report)
 
 
 def take_out(run_id: str, tracking_uri: str | None) -> tuple[list[str], list[str]]:
@@ -124,6 +170,29 @@ def take_out(run_id: str, tracking_uri: str | None) -> tuple[list[str], list[str
 
     gone = MlflowTags(tracking_uri).clear(run_id)
     return gone, MlflowArtifacts(tracking_uri).left_behind(run_id)
+
+
+def take_out_of_experiment(experiment: str, tracking_uri: str | None) -> tuple[list[str], tuple[str, ...]]:
+    """Take what many runs show out of an MLflow experiment; its runs keep what is theirs.
+
+    Args:
+        experiment: Its name, or its id.
+        tracking_uri: Its store's; None for the one MLflow itself would use.
+
+    Returns:
+        The keys of the experiment's tags that held it, and its runs.
+
+    Raises:
+        BadInputError: The store has no such experiment.
+        WriteError: The tags could not be removed.
+        ReadError: The runs could not be listed.
+    """
+    from mlflow_diagnose.writers.mlflow_experiment import MlflowExperimentTags  # noqa: PLC0415 - seconds to import
+    from mlflow_diagnose.writers.mlflow_page import MlflowExperimentPage  # noqa: PLC0415 - the same
+
+    tags = MlflowExperimentTags(tracking_uri)
+    MlflowExperimentPage(tracking_uri).clear(experiment)
+    return tags.clear(experiment), tuple(tags.run_ids(experiment))
 
 
 def _files(report: Report) -> dict[str, bytes]:

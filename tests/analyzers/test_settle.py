@@ -35,12 +35,15 @@ def test_a_resume_replaces_what_it_wrote_over():
     settled = curve([0, 1, 2, 3, 4, 2, 3, 4, 5])
     assert points(settled) == [(0, 0.0), (1, 1.0), (2, 5.0), (3, 6.0), (4, 7.0), (5, 8.0)]
     assert settled.rewound == 3
+    assert settled.restarts == (2,)
 
 
 def test_two_resumes_each_replace():
-    """A second restart further back drops points of both passes before it."""
+    """A second restart further back drops points of both passes before it, and where the first began with them."""
     settled = curve([0, 1, 2, 3, 2, 3, 4, 1, 2])
     assert points(settled) == [(0, 0.0), (1, 7.0), (2, 8.0)]
+    assert settled.restarts == (1,)
+    assert curve([0, 1, 2, 3, 2, 3, 4, 3, 4]).restarts == (2, 3)
 
 
 def test_the_last_fold_of_a_cross_validation_stays():
@@ -55,6 +58,7 @@ def test_keras_last_row_is_no_restart():
     settled = curve([0, 1, 2, 3, 0], [4.0, 3.0, 2.0, 1.0, 4.0])
     assert points(settled) == [(0, 4.0), (1, 3.0), (2, 2.0), (3, 1.0)]
     assert settled.rewound == 1
+    assert settled.restarts == ()
 
 
 def test_a_negative_step_wipes_nothing():

@@ -9,7 +9,6 @@ import mlflow
 import pytest
 from playwright.sync_api import sync_playwright
 
-from mlflow_diagnose.demo import MODELS, run_demo
 from mlflow_server import mlflow_ui
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -30,15 +29,6 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The demo, run once: its folder's tracking URI and its reports by the planted fault."""
-    folder = tmp_path_factory.mktemp("demo") / "diagnose-demo"
-    reports = run_demo(folder)
-    planted = {model.planted: report for model, report in zip(MODELS, reports, strict=True)}
-    return f"sqlite:///{folder / 'mlflow.db'}", planted
-
-
-@pytest.fixture(scope="session")
 def ui(demo, tmp_path_factory):
     """The address of `mlflow ui` on the demo's store, and the demo's experiment there."""
     uri, planted = demo
@@ -54,6 +44,56 @@ def page(browser):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture(params=[(390, "dark"), (600, "light"), (1200, "dark")], ids=lambda view: f"{view[0]}-{view[1]}")
+def view(request, browser):
+    """A page of a phone's, the viewer's and a desktop's width."""
+    width, scheme = request.param
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def watched():
+    """Watches a page: whatever it asks, says, complains of or loads is in the list that it returns."""
+
+    def watch(page):
+        events = []
+        page.on("dialog", lambda dialog: events.append(f"dialog {dialog.message}") or dialog.dismiss())
+        page.on("console", lambda message: events.append(f"console {message.text}"))
+        page.on("pageerror", lambda error: events.append(f"error {error}"))
+        page.on("request", lambda request: events.append(f"request {request.url.rsplit('/', 1)[-1]}"))
+        return events
+
+    return watch
+
+
+@pytest.fixture(scope="session")
+def framed(tmp_path_factory):
+    """Puts a page into a frame as MLflow's artifact viewer does; the address of the page around it."""
+
+    def frame(html):
+        folder = tmp_path_factory.mktemp("framed")
+        (folder / "shown.html").write_text(html, encoding="utf-8", errors="replace")
+        inside = '<iframe sandbox="allow-scripts" src="shown.html" style="border:0;width:100%;height:90vh"></iframe>'
+        (folder / "frame.html").write_text(f"<body style='margin:0'>{inside}</body>", encoding="utf-8")
+        return (folder / "frame.html").as_uri()
+
+    return frame
+
+
+@pytest.fixture(scope="session")
+def violations():
+    """What axe-core has to say against a page."""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - for those that ask
+
+    def found(page):
+        results = Axe().run(page).response["violations"]
+        return [(each["id"], node["html"][:200], node["failureSummary"]) for each in results for node in each["nodes"]]
+
+    return found
 
 
 @pytest.fixture(scope="session")

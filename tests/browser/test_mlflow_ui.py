@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import mlflow
 import pytest
+
+from mlflow_diagnose.cli import main
+from mlflow_diagnose.report.experiment import experiment_page
+from mlflow_diagnose.report.rows import row_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
 
@@ -52,6 +57,40 @@ def test_a_search_by_the_verdict_finds_the_run(ui, demo, page, picture):
     assert [name for name in names.values() if name in text] == []
     _close_assistant(page)
     picture(page, "mlflow-search.png")
+
+
+def test_the_page_of_many_leads_to_the_runs(ui, demo, page, tmp_path, picture, watched):
+    """Judged through the server, the names of the runs are links to them in its UI."""
+    file = tmp_path / "experiment.html"
+    server = ui.partition("/#/")[0]
+    ids = [report.run.run_id for report in demo[1].values()]
+    with pytest.raises(SystemExit, match="0"):
+        main([*ids, "--tracking-uri", server, "--no-write", "--format", "html", "--output", str(file)])
+    events = watched(page)
+    page.goto(file.as_uri())
+    assert events == ["request experiment.html"]
+    picture(page, "experiment.png")
+    report = demo[1]["overfitting"]
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name=report.run.name).click()
+    opened.value.get_by_text("diagnose.verdict").first.wait_for()
+    assert report.run.run_id in opened.value.url
+
+
+def test_the_page_of_many_is_drawn_in_the_artifact_viewer(ui, demo, page, tmp_path):
+    """Logged as an artifact: sorted and filtered inside MLflow's sandboxed frame."""
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    file = tmp_path / "experiment.html"
+    file.write_text(experiment_page([row_of(report) for report in demo[1].values()]), encoding="utf-8")
+    run_id = demo[1]["overfitting"].run.run_id
+    mlflow.MlflowClient(demo[0]).log_artifact(run_id, str(file), "diagnosis")
+    page.goto(f"{ui}/runs/{run_id}/artifacts/diagnosis/experiment.html")
+    frame = page.frame_locator("iframe")
+    frame.locator("#status").select_option("warning")
+    frame.get_by_text("4 of 8 runs are shown").wait_for()
+    frame.get_by_role("button", name="Run", exact=False).first.click()
+    assert errors == []
 
 
 def test_without_the_search_all_runs_are_there(ui, demo, page):

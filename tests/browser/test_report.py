@@ -8,30 +8,80 @@ import reports
 from mlflow_diagnose.report.page import page as html_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
+samples = pytest.mark.parametrize("name", reports.SAMPLES)
 
 
-@pytest.fixture(params=[(390, "dark"), (600, "light"), (1200, "dark")], ids=lambda view: f"{view[0]}-{view[1]}")
-def view(request, browser):
-    """A page of a phone's, the viewer's and a desktop's width."""
-    width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    yield context.new_page()
-    context.close()
-
-
-@pytest.mark.parametrize("name", reports.SAMPLES)
-def test_a_sandboxed_frame_shows_all_of_it(name, view, tmp_path):
+@samples
+def test_a_sandboxed_frame_shows_all_of_it(name, view, watched, framed):
     """One chart, no dialog, no request beyond the file, no complaint, no sideways scrolling."""
-    events = []
-    (tmp_path / f"{name}.html").write_text(html_of(reports.SAMPLES[name]()), encoding="utf-8")
-    frame = f'<iframe sandbox="allow-scripts" src="{name}.html" style="border:0;width:100%;height:90vh"></iframe>'
-    (tmp_path / "frame.html").write_text(f"<body style='margin:0'>{frame}</body>", encoding="utf-8")
-    view.on("dialog", lambda dialog: events.append(dialog.message) or dialog.dismiss())
-    view.on("console", lambda message: events.append(message.text))
-    view.on("request", lambda request: events.append(request.url.rsplit("/", 1)[-1]))
-    view.goto((tmp_path / "frame.html").as_uri())
+    events = watched(view)
+    view.goto(framed(html_of(reports.SAMPLES[name]())))
     shown = view.frames[1]
     assert shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     charts = shown.locator("svg").evaluate_all("all => all.filter(one => one.checkVisibility()).length")
     assert charts == (0 if name == "insufficient" else 1)
-    assert sorted(events) == ["frame.html", f"{name}.html"]
+    assert sorted(events) == ["request frame.html", "request shown.html"]
+
+
+@samples
+def test_it_is_accessible(name, view, violations):
+    """axe-core finds nothing against it, folded or not."""
+    view.set_content(html_of(reports.SAMPLES[name]()))
+    assert violations(view) == []
+    view.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert violations(view) == []
+
+
+@samples
+def test_nothing_is_drawn_over_something_else(name, view):
+    """In a chart, no text covers another, and none leaves the picture."""
+    view.set_content(html_of(reports.SAMPLES[name]()))
+    assert view.evaluate(COLLISIONS) == []
+
+
+def test_by_keyboard(page):
+    """Tab goes from one part that folds to the next, Enter opens it."""
+    page.set_content(html_of(reports.overfitting()))
+    for place in range(4):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("[...document.querySelectorAll('summary')].indexOf(document.activeElement)")
+        assert focused == place
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.parentElement.open")
+
+
+def test_printed(page):
+    """On paper, what is folded on the screen is there, in ink on white, whatever the reader's screen."""
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_content(html_of(reports.overfitting()))
+    assert page.get_by_text("no gradient norm was logged").bounding_box()["height"] > 0
+    assert page.get_by_text("weight_decay").last.bounding_box()["height"] > 0
+    colours = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+    assert colours == ["rgb(255, 255, 255)", "rgb(31, 42, 55)"]
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_a_name_of_another_script_is_itself(page):
+    """Where the page has a font for it, a chart shows any name, also one that matplotlib could not draw."""
+    page.set_content(html_of(reports.hostile()))
+    texts = page.locator("svg:visible text").all_text_contents()
+    assert any(reports.JAPANESE in text for text in texts)
+
+
+COLLISIONS = """() => {
+  const svg = [...document.querySelectorAll('svg')].find(one => one.checkVisibility());
+  if (!svg) return [];
+  const frame = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll('text')].filter(each => each.textContent.trim());
+  const boxes = texts.map(each => [each.textContent, each.getBoundingClientRect()]);
+  const found = [];
+  boxes.forEach(([text, box], place) => {
+    if (box.left < frame.left - 1 || box.right > frame.right + 1) found.push(`${text} leaves the picture`);
+    for (const [other, beside] of boxes.slice(place + 1)) {
+      const across = Math.min(box.right, beside.right) - Math.max(box.left, beside.left);
+      const down = Math.min(box.bottom, beside.bottom) - Math.max(box.top, beside.top);
+      if (across > 1 && down > Math.min(box.height, beside.height) / 3) found.push(`${text} over ${other}`);
+    }
+  });
+  return found;
+}"""

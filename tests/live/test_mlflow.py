@@ -329,10 +329,14 @@ class TestTags:
         """A run is current with the diagnosis it carries, and with no other."""
         run_id = new_run(store)
         tags = MlflowTags(store.uri)
-        assert not tags.is_current(run_id, "f1")
+        run = lambda: tags.store.writable_run(run_id)  # noqa: E731 - as it is by now
+        assert not tags.is_current(report(run_id), run())
         tags.write(report(run_id))
-        assert tags.is_current(run_id, "f1")
-        assert not tags.is_current(run_id, "f2")
+        assert tags.is_current(report(run_id), run())
+        assert not tags.is_current(report(run_id, fingerprint="f2"), run())
+        tags.write(report(run_id), whole=False)
+        assert tags.is_current(report(run_id), run(), whole=False)
+        assert not tags.is_current(report(run_id), run())
 
     def test_clear_takes_away_what_was_written(self, store):
         """And only that; a second time there is nothing to take."""
@@ -372,7 +376,7 @@ class TestNote:
         """With what to try first; names from a log make no element and no link."""
         found = report("r", finding("a_rule"), finding("other", cause="a_rule"))
         assert note_of(found) == "**Diagnosis: a rule**\n\n- warning: It shows a\\_rule. Try first: Stop early."
-        assert r"It shows \[x\](u)&lt;b>." in note_of(report("r", finding("[x](u)<b>")))
+        assert r"It shows \[x\](u)&lt;b&gt;." in note_of(report("r", finding("[x](u)<b>")))
 
     def test_a_note_is_kept_current_in_the_description(self, store):
         """Once there, it follows the diagnosis, asked for or not."""
@@ -494,14 +498,21 @@ class TestWritingFails:
         capfd.readouterr()
         with refusing(store, run_id):
             for change in (
-                lambda: MlflowTags(store.uri).write(report(run_id)),
                 lambda: MlflowTags(store.uri).clear(run_id),
+                lambda: MlflowTags(store.uri).write(report(run_id)),
             ):
                 with pytest.raises(WriteError, match=f"the tags of run {run_id} could not be written: ") as caught:
                     change()
                 assert len(str(caught.value).splitlines()) == 1
             MlflowArtifacts(store.uri).write(report(run_id), PAGES)
-        assert tags_in(store, run_id) == before
+        # What is wrong no longer stands there, and the next call takes the rest away.
+        assert tags_in(store, run_id) == {
+            **before,
+            **tags_of(report(run_id)),
+            "diagnose.overfitting": "no longer found",
+        }
+        MlflowTags(store.uri).write(report(run_id))
+        assert "diagnose.overfitting" not in tags_in(store, run_id)
         assert capfd.readouterr() == ("", "")
 
     def test_a_read_only_store(self, sqlite, tmp_path, monkeypatch):

@@ -224,7 +224,6 @@ class TestWrongUsage:
             (["--logdir", ".", "--tracking-uri", "sqlite:///x.db"], ["--tracking-uri", "MLflow"]),
             (["r", "--config", "nope.toml"], ["nope.toml", "No such file"]),
             (["a", "b", "--tracking-uri", "sqlite:///nope.db"], ["nope.db", "--tracking-uri"]),
-            (["a", "b", "--format", "html"], ["html", "one run", "2"]),
         ],
         ids=" ".join,
     )
@@ -310,7 +309,8 @@ class TestRuns:
 
     def test_select_and_ignore_leave_the_rules_asked_for(self, call, runs):
         """By name and by family."""
-        args = runs("overfitting", "--select", "fit", "--ignore", "underfitting", "--format", "json")
+        words = ("--select", "fit", "--ignore", "underfitting", "--ignore", "generalization_gap")
+        args = runs("overfitting", *words, "--format", "json")
         (run,) = json.loads(call(*args).out)["runs"]
         assert {finding["rule"] for finding in run["findings"]} == {"overfitting"}
         assert run["not_checked"] == []
@@ -411,6 +411,54 @@ class TestOutput:
         assert ended.out.startswith("<!doctype html>")
         assert ended.out.rstrip().endswith("</html>")
 
+    def test_html_of_several_runs_is_one_page_of_them(self, call, runs):
+        """A table of them, the worst first; a run that could not be read is told, and costs the others nothing."""
+        ended = call(*runs("healthy", "nope", "overfitting", "--format", "html"))
+        assert ended.status == 3
+        assert ended.out.count("<!doctype html>") == 1
+        assert "Diagnosis of 2 runs" in ended.out
+        assert ended.out.index("too long") < ended.out.index("fine")
+        assert "nope" not in ended.out
+
+    def test_markdown_is_for_pull_requests(self, call, runs):
+        """Of one run its report, of several a table and what was found in each; names are text."""
+        one = call(*runs("overfitting", "--format", "markdown"))
+        assert (one.status, one.err) == (0, "")
+        assert one.out.startswith("### ✗ too long: **overfitting**")
+        several = call(*runs("healthy", "hostile", "overfitting", "--format", "markdown"))
+        assert several.out.startswith("### Diagnosis of 3 runs\n\n| Run |")
+        assert r"\[red\]loss\[/red\]" in several.out
+        assert several.out.count("<details>") == 1
+
+    @pytest.mark.parametrize("form", ["text", "markdown"])
+    def test_a_job_of_github_is_told(self, call, runs, form, monkeypatch, tmp_path):
+        """A line on stderr annotates the verdict, the summary has all runs, and a name is no command."""
+        summary = tmp_path / "summary.md"
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+        ended = call(*runs("healthy", "overfitting", "--format", form, "--fail-on", "warning"))
+        assert ended.status == 1
+        assert ended.err.startswith("::error title=too long%3A overfitting::val_loss was best at step")
+        assert ended.err.count("\n") == 1
+        assert "::" not in ended.out
+        assert summary.read_text("utf-8").startswith("### Diagnosis of 2 runs")
+
+    def test_only_a_job_of_github_is_told(self, call, runs, monkeypatch, tmp_path):
+        """Elsewhere nothing is annotated, whatever a summary is called."""
+        monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+        assert call(*runs("overfitting", "--format", "markdown")).err == ""
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_summary_that_cannot_be_written_is_told(self, call, runs, monkeypatch, tmp_path):
+        """In a line; the runs were judged and printed all the same."""
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+        ended = call(*runs("healthy", "--format", "markdown"))
+        assert ended.status == 0
+        assert "GITHUB_STEP_SUMMARY" in ended.line
+        assert ended.out.startswith("### ✓ fine")
+
     @pytest.mark.parametrize(("form", "begins"), [("text", "✗ too long"), ("json", "{"), ("html", "<!doctype html>")])
     def test_output_is_written_to_a_file(self, call, runs, tmp_path, form, begins):
         """In UTF-8, and stdout stays empty."""
@@ -450,7 +498,7 @@ class TestOutput:
         assert "[link=https://example.org]" in refused.line
         assert not ESCAPES.search(refused.line)
 
-    @pytest.mark.parametrize("form", ["text", "json", "html"])
+    @pytest.mark.parametrize("form", ["text", "json", "html", "markdown"])
     def test_any_encoding_of_stdout_will_do(self, runs, form):
         """As under LC_ALL=C; a page is in UTF-8, as it says of itself."""
         command = [sys.executable, "-c", "from mlflow_diagnose.cli import main; main()", *runs("hostile")]
@@ -461,8 +509,8 @@ class TestOutput:
             env={"PYTHONIOENCODING": "ascii", "MLFLOW_DISABLE_TELEMETRY": "true"},
         )
         assert ended.stderr == b""
-        assert ended.stdout.isascii() or form == "html"
-        assert reports.JAPANESE.encode() in ended.stdout or form != "html"
+        assert ended.stdout.isascii() or form in {"html", "markdown"}
+        assert reports.JAPANESE.encode() in ended.stdout or form not in {"html", "markdown"}
 
 
 class TestWriting:

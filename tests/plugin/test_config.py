@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from curve_analyzers.hyperparameters import Meaning
 from curve_analyzers.registry import all_rules, rule_named
 from mlflow_diagnose.cli import main
 from mlflow_diagnose.config import Settings, load_settings
@@ -76,7 +77,7 @@ def test_command_line_goes_over_the_file(config):
     ("text", "told"),
     [
         ("select = fit", ["no TOML", "line 1"]),
-        ("selct = []", ["selct", "select, ignore, roles, rules"]),
+        ("selct = []", ["selct", "select, ignore, roles, params, rules"]),
         ('select = "fit"', ["select = 'fit'", "list"]),
         ("select = [1]", ["select.0 = 1", "string"]),
         ('select = ["fitt"]', ["'fitt'", "mlflow-diagnose rules"]),
@@ -120,3 +121,19 @@ def test_a_wrong_word_on_the_command_line_is_not_blamed_on_the_file(config):
     """The file is fine."""
     with pytest.raises(BadInputError, match=r"^no rule is called 'nope'"):
         load_settings(config('select = ["fit"]'), ignore=["nope"])
+
+
+def test_many_runs_in_a_file_and_on_the_command_line(config):
+    """What params mean, the command line's over the file's; thresholds and choice of rules over many runs."""
+    path = config('[params]\ntempo = "lr"\nx = "none"\n[rules.learning_rate_decides]\nshare = 0.7\n')
+    settings = load_settings(path, params={"x": "num_layers"}, kpi="recall")
+    assert settings.params == {"tempo": Meaning.LEARNING_RATE, "x": Meaning.DEPTH}
+    assert settings.kpi == "recall"
+    assert {rule.share for rule in settings.experiment_rules if rule.name == "learning_rate_decides"} == {0.7}
+    assert settings.rules == all_rules()
+    only = load_settings(select=["within noise"])
+    assert ([rule.name for rule in only.experiment_rules], only.rules) == (["within_noise"], all_rules())
+    assert load_settings(select=["fit"]).experiment_rules == ()
+    assert load_settings(ignore=["experiment"]).experiment_rules == ()
+    with pytest.raises(BadInputError, match="'speed' is nothing a param can mean"):
+        load_settings(params={"tempo": "speed"})

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import reports
+import sweeps
+from curve_analyzers.experiment.engine import compare
 from mlflow_diagnose.writers import json_
 from mlflow_diagnose.writers.json_ import Document, schema, to_json, to_text
 
@@ -43,7 +45,7 @@ def test_shape_is_the_published_one():
     }
     assert run["not_checked"][0] == {"rule": "loss_spikes", "reason": "ZeroDivisionError: division by zero"}
     assert set(run) == {
-        *("source", "run_id", "name", "verdict", "status", "vital_signs", "findings", "not_checked", "roles")
+        *("source", "run_id", "name", "verdict", "status", "vital_signs", "findings", "not_checked", "roles", "notes")
     }
 
 
@@ -62,6 +64,23 @@ def test_document_survives_the_wire_and_keeps_to_its_schema(name):
     assert text.isascii()
     assert json.loads(text) == document
     Document.model_validate_json(text)
+
+
+def test_what_many_runs_show():
+    """Findings with their runs and params, what could not be told, the ranking; valid, strict, null for NaN."""
+    compared = compare([*sweeps.summaries("kpi")[::2], *sweeps.summaries("seeds")[:1]], kpi="val_recall")
+    document = to_json([], experiment=compared)
+    Document.model_validate_json(to_text([], experiment=compared))
+    shown = document["experiment"]
+    assert set(shown) == {"findings", "judged", "compared", "not_checked", "ranking", "notes"}
+    assert (shown["judged"], shown["compared"]) == ("val_loss", 9)
+    best = next(each for each in shown["findings"] if each["rule"] == "best_run")
+    assert set(best) == {"rule", "severity", "confidence", "runs", "params", "message", "evidence", "try"}
+    assert best["runs"][0] == shown["ranking"][0]["run_id"]
+    assert [each["rank"] for each in shown["ranking"]] == sorted(each["rank"] for each in shown["ranking"])
+    assert [each["kpi"] for each in shown["ranking"]].count(None) == 1
+    assert {"rule": "learning_rate_decides", "reason": "no learning rate was varied"} in shown["not_checked"]
+    assert "data_saturation" in {each["rule"] for each in shown["not_checked"]}
 
 
 def test_schema_is_published():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 
 import matplotlib as mpl
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 
 import reports
+from curve_analyzers.engine import diagnose
+from curve_analyzers.examples import decay, run, valley
 from curve_analyzers.findings import Report, Severity
 from curve_analyzers.model import Curve, Role, Split
 from curve_analyzers.registry import rule_named
@@ -20,6 +24,11 @@ from mlflow_diagnose.report import words
 from mlflow_diagnose.report.chart import COLOURS, NARROW, chart_png, chart_svg
 from mlflow_diagnose.report.page import page
 from mlflow_diagnose.report.panels import plan
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 SVG = "{http://www.w3.org/2000/svg}"
 samples = pytest.mark.parametrize("name", reports.SAMPLES)
@@ -118,7 +127,7 @@ def test_page_answers_in_order():
         "Not checked",
         "no gradient norm was logged",
         "Curves and their roles",
-        "--map TAG=ROLE",
+        "mlflow-diagnose 0f3c9a17b2d84e5c96a1d0e4b7f25c38 --map train/loss=train_loss",
         "Parameters",
         "weight_decay",
     ]
@@ -126,6 +135,17 @@ def test_page_answers_in_order():
     for part in expected:
         assert part in text[at:], part
         at = text.index(part, at)
+
+
+def test_page_tells_the_thresholds_as_a_config_file_takes_them():
+    """What stands in the box can be copied into a file, and the file is one that rules are judged by."""
+    report = diagnose(run(train_loss=decay(), val_loss=valley()).build())
+    box = next(
+        part for part in re.findall(r"<pre><code>(.*?)</code></pre>", page(report), re.DOTALL) if "[rules." in part
+    )
+    rules = tomllib.loads(unescape(box))["rules"]
+    assert rules["overfitting"] == rule_named("overfitting").thresholds
+    assert "climb above the held-out minimum" in Outline(page(report)).text
 
 
 def test_page_nests_consequences():

@@ -11,6 +11,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import reports
+from mlflow_diagnose.report.rows import row_of
+from mlflow_diagnose.writers.small_curves import blocks, braille
 from mlflow_diagnose.writers.terminal import print_report, print_summary
 
 
@@ -80,7 +82,7 @@ def test_terminal_wraps_at_its_width(width):
 def test_any_encoding_prints(name, encoding):
     """An output that has no check mark gets a letter, and no name from a log stops it."""
     text = printed(print_report, reports.SAMPLES[name](), encoding=encoding)
-    text += printed(print_summary, [reports.SAMPLES[name]()], encoding=encoding)
+    text += printed(print_summary, [row_of(reports.SAMPLES[name]())], encoding=encoding)
     assert text.isascii() or encoding != "ascii"
     if name == "healthy":
         assert text.startswith("✓ baseline" if encoding == "utf-8" else "+ baseline")
@@ -90,7 +92,7 @@ def test_any_encoding_prints(name, encoding):
 def test_hostile_names_are_text(terminal):
     """Markup is printed, not obeyed; no escape of a log reaches the terminal."""
     text = printed(
-        lambda report, console: (print_report(report, console), print_summary([report], console)),
+        lambda report, console: (print_report(report, console), print_summary([row_of(report)], console)),
         reports.hostile(),
         force_terminal=terminal,
         width=4000,
@@ -104,8 +106,8 @@ def test_hostile_names_are_text(terminal):
 
 def test_summary_has_a_line_for_each_run_worst_first():
     """Aligned, uncut, and without blanks at the ends of lines when piped."""
-    runs = [reports.healthy(), reports.insufficient(), reports.overfitting(), reports.not_a_number()]
-    assert printed(print_summary, runs).splitlines() == [
+    made = [reports.healthy(), reports.insufficient(), reports.overfitting(), reports.not_a_number()]
+    assert printed(print_summary, [row_of(report) for report in made]).splitlines() == [
         "run                 status             verdict      what",
         "mobilenet-finetune  critical           overfitting  +61 % since step 24",
         "transformer-big     critical           divergence   up since step 2,500",
@@ -121,3 +123,42 @@ def test_what_the_reader_left_out_is_told():
     text = printed(print_report, cut)
     assert "note: file 0: the last record is cut off" in text
     assert "and 2 other notes" in text
+
+
+@pytest.mark.parametrize(("terminal", "encoding"), [(True, "utf-8"), (False, "utf-8"), (True, "cp1252")])
+def test_curves_are_drawn_where_they_show(terminal, encoding):
+    """On a terminal that has the letters; piped, the output is text alone."""
+    options = {"force_terminal": terminal, "width": 100, "color_system": "standard" if terminal else None}
+    text = printed(print_report, reports.overfitting(), encoding=encoding, **options)
+    text += printed(print_summary, [row_of(reports.overfitting())], encoding=encoding, **options)
+    shows = terminal and encoding == "utf-8"
+    assert bool(re.search(r"[\u2801-\u28ff]", text)) is shows
+    assert bool(re.search(r"[▁▂▃▄▅▆▇█]{12}", text)) is shows
+    assert bool(re.search(r"eval/loss 2\.\d+ to 1\.\d+ \(dashed\)", text)) is shows
+
+
+def test_a_curve_in_letters_goes_the_way_of_the_curve():
+    """The table's small curve falls and rises again; the report's has its dots at both ends of the box."""
+    row = row_of(reports.overfitting())
+    small = blocks(row, 12)
+    assert small[0] == "█"
+    assert "▁" in small[3:7]
+    assert small[-1] > small[5]
+    lines = ["".join(letter for letter, _ in line) for line in braille(row)]
+    assert lines[0][0] != " "
+    assert all(len(line) == 50 for line in lines)
+
+
+def test_a_narrow_terminal_draws_nothing_it_cannot():
+    """Forty columns have no room for the curves, and every line still fits."""
+    text = printed(print_report, reports.overfitting(), force_terminal=True, width=40, color_system=None)
+    assert not re.search(r"[\u2801-\u28ff]", text)
+
+
+def test_no_name_is_a_command_to_github(monkeypatch):
+    """In a job of GitHub Actions a run cannot be named to stop the job's log."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    report = reports.healthy()
+    evil = replace(report, run=replace(report.run, name="::stop-commands::x"))
+    text = printed(print_summary, [row_of(evil)]) + printed(print_report, evil)
+    assert "::" not in text

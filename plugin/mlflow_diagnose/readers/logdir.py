@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Container, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from mlflow_diagnose.readers.events.event_cache import EventCache
@@ -19,10 +19,23 @@ if TYPE_CHECKING:
 
     Folders = Mapping[str, tuple["LogFile", ...]]  # by their names under the logdir, empty for the logdir itself
 
-__all__ = ["LogFile", "Part", "competing_processes", "find_runs", "in_tree", "is_log"]
+__all__ = [
+    "OURS",
+    "LogFile",
+    "Part",
+    "added_scalar",
+    "competing_processes",
+    "find_runs",
+    "in_tree",
+    "is_half",
+    "is_log",
+]
 
 TRAIN = frozenset({"train", "training", "learn"})
 HELD_OUT = frozenset({"validation", "val", "valid", "eval", "dev", "test", "testing"})
+
+# What the names of the event files end with that we wrote: `--summary` puts them beside the logs, and they are no run.
+OURS = ".mlflow-diagnose"
 
 # events.out.tfevents.<seconds>.<host>.<pid>.<n><suffix>; a host may have dots, old writers leave out pid and n.
 TIMED = re.compile(r"tfevents\.(?P<time>\d+)\.(?P<rest>.+)$")
@@ -131,8 +144,8 @@ def competing_processes(parts: Sequence[Part], cache: EventCache) -> list[str]:
 
 
 def is_log(name: str) -> bool:
-    """Whether a file is an event file, by its name."""
-    return "tfevents" in name and not name.endswith(".profile-empty")
+    """Whether a file is an event file that is not ours, by its name."""
+    return "tfevents" in name and not name.endswith((".profile-empty", OURS))
 
 
 def in_tree(folder: str) -> list[str]:
@@ -140,17 +153,35 @@ def in_tree(folder: str) -> list[str]:
     return folder.split("/") if folder else []
 
 
-def _half(folder: str, folders: Folders, siblings: AbstractSet[str]) -> Part | None:
-    """The folder as the training or held-out half of its parent's run; None where it is neither.
+def is_half(folder: str, folders: Container[str], siblings: AbstractSet[str]) -> bool:
+    """Whether a folder is the training or held-out half of its parent's run.
 
     A half has a counterpart: a lone `train` is a run that somebody called so.
+
+    Args:
+        folder: Its name under the logdir.
+        folders: Those that hold event files.
+        siblings: The names, in lower case, of those with the same parent.
     """
     parent, _, name = folder.rpartition("/")
     if name.lower() not in TRAIN | HELD_OUT:
-        return None
-    if siblings & HELD_OUT and (siblings & TRAIN or parent in folders):
-        return Part(folders[folder], prefix=f"{name}/")
-    return None
+        return False
+    return bool(siblings & HELD_OUT and (siblings & TRAIN or parent in folders))
+
+
+def added_scalar(name: str, tags: Collection[str]) -> str:
+    """What `add_scalars` called the curve for which it made a directory; empty where it made none of that name.
+
+    The directory of `add_scalars("a/b", {"c": ...})` is `a_b_c`, and the only tag in it `a/b`.
+    """
+    stem = f"{next(iter(tags)).replace('/', '_')}_" if len(tags) == 1 and "_" in name else ""
+    return name.removeprefix(stem) if stem and name.startswith(stem) else ""
+
+
+def _half(folder: str, folders: Folders, siblings: AbstractSet[str]) -> Part | None:
+    """The folder as a half of its parent's run; None where it is none."""
+    name = folder.rpartition("/")[2]
+    return Part(folders[folder], prefix=f"{name}/") if is_half(folder, folders, siblings) else None
 
 
 def _beside(folder: str, folders: Folders, cache: EventCache) -> Part | None:
@@ -164,10 +195,8 @@ def _beside(folder: str, folders: Folders, cache: EventCache) -> Part | None:
         return Part(files, params_only=True) if _only_hparams(events) else None
     if "_" in name:
         tags = {tag for file in files for tag in cache.look(file.path).points}
-        # The directory of `add_scalars("a/b", {"c": ...})` is `a_b_c`, and the only tag in it `a/b`.
-        stem = f"{tags.copy().pop().replace('/', '_')}_" if len(tags) == 1 else ""
-        if stem and name.startswith(stem) and name != stem:
-            return Part(files, suffix=f"/{name.removeprefix(stem)}")
+        if added := added_scalar(name, tags):
+            return Part(files, suffix=f"/{added}")
     return None
 
 

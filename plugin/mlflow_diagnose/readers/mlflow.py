@@ -21,11 +21,20 @@ from mlflow.store.db.utils import create_sqlalchemy_engine
 from sqlalchemy.engine import make_url
 
 from curve_analyzers.model import RawCurve, RawRun
-from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError, WriteError
+from mlflow_diagnose.errors import (
+    BadInputError,
+    DiagnoseError,
+    NotAllowedError,
+    ReadError,
+    RunNotFoundError,
+    WriteError,
+)
+from mlflow_diagnose.patience import status_of
 from mlflow_diagnose.readers.mlflow_files import folder_of, restore_folders
 from mlflow_diagnose.readers.one_by_one import OneByOne
 from mlflow_diagnose.readers.tracking.quiet import quiet, reason
-from mlflow_diagnose.readers.tracking.tracked import tracked_run
+from mlflow_diagnose.readers.tracking.server import FORBIDDEN
+from mlflow_diagnose.readers.tracking.tracked import no_experiment, tracked_run
 from mlflow_diagnose.readers.tracking.uri import shown
 
 if TYPE_CHECKING:
@@ -39,6 +48,8 @@ __all__ = ["MlflowReader", "TrackingStore"]
 
 LOGGER = logging.getLogger("mlflow_diagnose")
 ALLOW_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"
+
+NOT_ALLOWED = "MLflow at {}: this user may not write there: the diagnosis is printed only, as with --no-write"
 
 Item = TypeVar("Item")
 
@@ -55,17 +66,43 @@ class MlflowReader(OneByOne):
     def __init__(self, tracking_uri: str | None = None) -> None:
         self.store = TrackingStore(tracking_uri)
 
-    def run_ids(self) -> list[str]:
-        """Every run that is not deleted, the newest of each experiment first.
+    def run_ids(self, experiment: str | None = None, search: str = "") -> list[str]:
+        """Every run that is not deleted, the newest of each experiment first; of one experiment, where it is named.
+
+        Args:
+            experiment: Its name, or its id.
+            search: Only runs that MLflow's search finds by this filter.
 
         Raises:
-            BadInputError: There is no store at the tracking URI.
+            BadInputError: There is no store at the tracking URI, no such experiment, or the filter is none.
             ReadError: It could not be read.
         """
         with self.store.asking("its runs could not be listed", ReadError) as client:
-            experiments = [each.experiment_id for each in _pages(lambda at: client.search_experiments(page_token=at))]
-            runs = _pages(lambda at: client.search_runs(experiments, page_token=at)) if experiments else []
-            return [run.info.run_id for run in runs]
+            if experiment is None:
+                experiments = [
+                    each.experiment_id for each in _pages(lambda at: client.search_experiments(page_token=at))
+                ]
+            else:
+                experiments = [self._experiment_id(client, experiment)]
+            try:
+                runs = _pages(lambda at: client.search_runs(experiments, search, page_token=at)) if experiments else []
+                return [run.info.run_id for run in runs]
+            except MlflowException as error:
+                if search and error.error_code == "INVALID_PARAMETER_VALUE":
+                    raise BadInputError(f"--filter {search!r}: {reason(error)}") from error
+                raise
+
+    def _experiment_id(self, client: MlflowClient, name: str) -> str:
+        found = client.get_experiment_by_name(name)
+        if found is None and name.isdecimal():
+            try:
+                found = client.get_experiment(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+        if found is None or found.lifecycle_stage == LifecycleStage.DELETED:
+            raise no_experiment(self.store.shown, name)
+        return str(found.experiment_id)
 
     def read(self, run_id: str) -> RawRun:
         """One run, its points in the order MLflow gives them (of time), its tags without MLflow's and ours.
@@ -154,6 +191,23 @@ class TrackingStore:
                 raise
             except Exception as caught:  # each store behind MLflow raises what its own library does
                 raise error(f"MLflow at {self.shown}: {failure}: {reason(caught)}") from caught
+
+    @contextmanager
+    def writing(self, failure: str) -> Iterator[MlflowClient]:
+        """As `asking`, where something is written.
+
+        Raises:
+            NotAllowedError: The store lets this user read only.
+            WriteError: It could not be written.
+        """
+        try:
+            with self.asking(failure, WriteError) as client:
+                yield client
+        except WriteError as error:
+            denied = getattr(error.__cause__, "error_code", "") == "PERMISSION_DENIED"
+            if denied or status_of(error) == FORBIDDEN:
+                raise NotAllowedError(NOT_ALLOWED.format(self.shown)) from error
+            raise
 
     @cached_property
     def _client(self) -> MlflowClient:

@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError
 from mlflow_diagnose.readers.tracking.metric_files import parse
 from mlflow_diagnose.readers.tracking.run_files import LONGEST_TEXT, META, RunFiles, is_within, read_bytes
+from mlflow_diagnose.readers.tracking.tracked import no_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,22 +48,25 @@ class MlflowFilesReader:
         self.folder = Path(folder)
         self._found: dict[str, Path] = {}
 
-    def run_ids(self) -> list[str]:
-        """Every run that is not deleted, the newest first.
+    def run_ids(self, experiment: str | None = None) -> list[str]:
+        """Every run that is not deleted, the newest first; of one experiment, where it is named.
+
+        Args:
+            experiment: Its name, or its id.
 
         Raises:
-            BadInputError: There is no store.
+            BadInputError: There is no store, or no such experiment.
             ReadError: It could not be read.
         """
         started: list[tuple[int, str]] = []
-        for experiment in self._experiments:
-            if experiment.parent.name == TRASH or (self._meta(experiment) or {}).get("lifecycle_stage") == "deleted":
+        for folder in self._experiments if experiment is None else [self._experiment(experiment)]:
+            if folder.parent.name == TRASH or (self._meta(folder) or {}).get("lifecycle_stage") == "deleted":
                 continue
-            for name in self._folders(experiment):
-                meta = self._run_meta(experiment / name)
+            for name in self._folders(folder):
+                meta = self._run_meta(folder / name)
                 if meta is None:
                     continue
-                self._found[name] = experiment / name
+                self._found[name] = folder / name
                 if meta.get("lifecycle_stage") != "deleted":
                     start = meta.get("start_time", "")
                     started.append((-int(start) if start.isdecimal() else 0, name))
@@ -78,7 +82,7 @@ class MlflowFilesReader:
             BadInputError: There is no store.
             ReadError: The run could not be read.
         """
-        files = self._open(run_id)
+        files = self.open_run(run_id)
         return files.run(parse(list(files.metrics.values())))
 
     def read_many(self, run_ids: Iterable[str]) -> Iterator[RawRun | DiagnoseError]:
@@ -91,7 +95,7 @@ class MlflowFilesReader:
         size = 0
         for run_id in run_ids:
             try:
-                files = self._open(run_id)
+                files = self.open_run(run_id)
                 size += sum(map(len, files.metrics.values()))
                 waiting.append(files)
             except (RunNotFoundError, ReadError) as error:
@@ -125,6 +129,17 @@ class MlflowFilesReader:
         deleted = [trash / name for name in self._folders(trash)] if trash.is_dir() else []
         return there + deleted
 
+    def _experiment(self, name: str) -> Path:
+        """The folder of the experiment of a name, else of an id."""
+        there = [folder for folder in self._experiments if folder.parent.name != TRASH]
+        for folder in there:
+            if (self._meta(folder) or {}).get("name") == name:
+                return folder
+        for folder in there:
+            if folder.name == name:
+                return folder
+        raise no_experiment(str(self.folder), name)
+
     def _folders(self, folder: Path) -> list[str]:
         """The names of the folders in a folder, without links that lead out of the store, in order.
 
@@ -151,6 +166,11 @@ class MlflowFilesReader:
         found = self._find(run_id)
         return found and found[0]
 
+    def meta(self, run_id: str) -> Mapping[str, str] | None:
+        """What the meta.yaml of a run says by now; None where the store has no such run; raises as `find`."""
+        found = self._find(run_id)
+        return found and found[1]
+
     def _find(self, run_id: str) -> tuple[Path, Mapping[str, str]] | None:
         """The folder of a run and what its meta.yaml says."""
         if not RUN_ID.fullmatch(run_id):
@@ -161,7 +181,7 @@ class MlflowFilesReader:
                 return folder, meta
         return None
 
-    def _open(self, run_id: str) -> RunFiles:
+    def open_run(self, run_id: str) -> RunFiles:
         """What the files of a run hold.
 
         Raises:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curve_analyzers.model import RawCurve
-from mlflow_diagnose.errors import DiagnoseError, ReadError, RunNotFoundError
+from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError
 from mlflow_diagnose.readers.tracking.quiet import quiet
 from mlflow_diagnose.readers.tracking.server import FORBIDDEN, OK, PASSING, RefusedError, Server
-from mlflow_diagnose.readers.tracking.tracked import tracked_run
+from mlflow_diagnose.readers.tracking.tracked import no_experiment, tracked_run
+from mlflow_diagnose.readers.tracking.uri import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -50,20 +51,44 @@ class MlflowRestReader:
         self._has_bulk = True
         self._together = MOST_RUNS  # as many as lately came whole in one answer
 
-    def run_ids(self) -> list[str]:
-        """Every run that is not deleted, the newest of each experiment first.
+    def run_ids(self, experiment: str | None = None, search: str = "") -> list[str]:
+        """Every run that is not deleted, the newest of each experiment first; of one experiment, where it is named.
+
+        Args:
+            experiment: Its name, or its id.
+            search: Only runs that MLflow's search finds by this filter.
 
         Raises:
-            BadInputError: There is no store at the tracking URI.
+            BadInputError: There is no store at the tracking URI, no such experiment, or the filter is none.
             ReadError: It could not be read.
         """
         with quiet(), self.server.asking("its runs could not be listed"):
             asked: dict[str, object] = {"max_results": PAGE}
-            found = self._pages(f"{API}/experiments/search", "experiments", asked)
-            experiments = [_text(each, "experiment_id") for each in found]
-            asked |= {"experiment_ids": experiments, "run_view_type": "ACTIVE_ONLY"}
-            runs = self._pages(f"{API}/runs/search", "runs", asked) if experiments else []
-            return [_text(_part(run, "info"), "run_id") for run in runs]
+            if experiment is None:
+                found = self._pages(f"{API}/experiments/search", "experiments", asked)
+                experiments = [_text(each, "experiment_id") for each in found]
+            else:
+                experiments = [self._experiment_id(experiment)]
+            asked |= {"experiment_ids": experiments, "run_view_type": "ACTIVE_ONLY", "filter": search}
+            try:
+                runs = self._pages(f"{API}/runs/search", "runs", asked) if experiments else []
+                return [_text(_part(run, "info"), "run_id") for run in runs]
+            except RefusedError as error:
+                if search and error.code == "INVALID_PARAMETER_VALUE":
+                    raise BadInputError(f"--filter {search!r}: {first_line(error)}") from error
+                raise
+
+    def _experiment_id(self, name: str) -> str:
+        for path, asked in (("get-by-name", "experiment_name"), ("get", "experiment_id")):
+            try:
+                found = _part(self.server.get(f"{API}/experiments/{path}", [(asked, name)]), "experiment")
+            except RefusedError as error:
+                if error.code not in NO_SUCH_RUN:
+                    raise
+            else:
+                if found.get("lifecycle_stage") != "deleted":
+                    return _text(found, "experiment_id")
+        raise no_experiment(self.server.shown, name)
 
     def read(self, run_id: str) -> RawRun:
         """One run, its points in the order MLflow gives them (of time), its tags without MLflow's and ours.
@@ -92,6 +117,25 @@ class MlflowRestReader:
             curves = (curve for run in runs if not isinstance(run, DiagnoseError) for curve in run.curves)
             points = sum(len(curve.values) for curve in curves)
             size = min(2 * size, MOST_RUNS, max(1, POINTS_AT_A_TIME * len(runs) // max(1, points)))
+
+    def runs(self, run_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """What MLflow says of runs, the latest point of each metric in it, without those that are gone.
+
+        Raises:
+            ReadError: The server does not answer.
+        """
+
+        def ask(run_id: str) -> Mapping[str, Any] | None:
+            try:
+                return _part(self.server.get(f"{API}/runs/get", [("run_id", run_id), ("run_uuid", run_id)]), "run")
+            except RefusedError as error:
+                if error.code not in NO_SUCH_RUN:
+                    raise
+                return None
+
+        with quiet(), self.server.asking("the state of its runs could not be read"):
+            found = zip(run_ids, self.server.each(ask, run_ids), strict=True)
+            return {run_id: run for run_id, run in found if run is not None}
 
     def _block(self, run_ids: Sequence[str]) -> list[RawRun | DiagnoseError]:
         """Some runs, first what each of them has, then the histories of each metric in as few answers as it takes."""
@@ -196,6 +240,7 @@ class _Run:
         metrics: The names of its metrics, sorted.
         params: Its params.
         tags: All its tags.
+        experiment_id: The experiment it belongs to.
     """
 
     run_id: str
@@ -205,6 +250,7 @@ class _Run:
     metrics: Sequence[str]
     params: Mapping[str, str]
     tags: Mapping[str, str]
+    experiment_id: str
 
     @classmethod
     def of(cls, run_id: str, info: Mapping[str, Any], data: Mapping[str, Any]) -> _Run:
@@ -219,7 +265,14 @@ class _Run:
         metrics = sorted({_text(each, "key") for each in _list(data, "metrics")})
         deleted = info.get("lifecycle_stage") == "deleted"
         return cls(
-            run_id, _text(info, "run_name", ""), _text(info, "status", ""), deleted, metrics, params=params, tags=tags
+            run_id,
+            _text(info, "run_name", ""),
+            _text(info, "status", ""),
+            deleted,
+            metrics,
+            params=params,
+            tags=tags,
+            experiment_id=_text(info, "experiment_id", ""),
         )
 
     def with_curves(self, curves: Sequence[RawCurve | ReadError]) -> RawRun | ReadError:
@@ -235,6 +288,7 @@ class _Run:
             self.tags,
             status=self.status,
             deleted=self.deleted,
+            experiment_id=self.experiment_id,
         )
 
 

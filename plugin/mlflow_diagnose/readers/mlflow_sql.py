@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 from curve_analyzers.model import RawCurve, RawRun
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError, RunNotFoundError
 from mlflow_diagnose.readers.tracking.databases import Database, Points, open_database
-from mlflow_diagnose.readers.tracking.tracked import tracked_run
+from mlflow_diagnose.readers.tracking.tracked import no_experiment, tracked_run
 from mlflow_diagnose.readers.tracking.uri import first_line, shown
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ RUNS = (
     "SELECT runs.run_uuid FROM runs JOIN experiments ON runs.experiment_id = experiments.experiment_id "
     "WHERE runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active' "
     "ORDER BY coalesce(runs.start_time, 0) DESC, runs.run_uuid"
+)
+OF_EXPERIMENT = RUNS.replace("ORDER BY", "AND experiments.{column} = :value ORDER BY")
+EXPERIMENT = "SELECT experiment_id FROM experiments WHERE lifecycle_stage = 'active' AND {column} = :value"
+MARK = (
+    "SELECT status, end_time, (SELECT count(*) FROM {table} WHERE run_uuid = :run_id), "
+    "(SELECT max(timestamp) FROM {table} WHERE run_uuid = :run_id), "
+    "(SELECT sum({step}) FROM {table} WHERE run_uuid = :run_id) FROM runs WHERE run_uuid = :run_id"
 )
 RUN = "SELECT name, status, lifecycle_stage FROM runs WHERE run_uuid = :run_id"
 PAIRS = "SELECT {key}, value FROM {table} WHERE run_uuid = :run_id"
@@ -54,15 +62,27 @@ class SqlReader:
         self.uri = tracking_uri
         self.shown = shown(tracking_uri)
 
-    def run_ids(self) -> list[str]:
-        """Every run that is not deleted, nor its experiment, the newest first.
+    def run_ids(self, experiment: str | None = None) -> list[str]:
+        """Every run that is not deleted, nor its experiment, the newest first; of one experiment, where it is named.
+
+        Args:
+            experiment: Its name, or its id.
 
         Raises:
-            BadInputError: There is no store at the tracking URI.
+            BadInputError: There is no store at the tracking URI, or no such experiment.
             ReadError: It could not be read.
         """
         with self._telling("its runs could not be listed"):
-            return [run_id for (run_id,) in self._database.rows(RUNS)]
+            if experiment is None:
+                return [run_id for (run_id,) in self._database.rows(RUNS)]
+            for column in ("name", "experiment_id"):
+                if column == "experiment_id" and not experiment.isdecimal():
+                    break
+                value = int(experiment) if column == "experiment_id" else experiment
+                if self._database.rows(EXPERIMENT.format(column=column), value=value):
+                    query = OF_EXPERIMENT.format(column=column)
+                    return [run_id for (run_id,) in self._database.rows(query, value=value)]
+        raise no_experiment(self.shown, experiment)
 
     def read(self, run_id: str) -> RawRun:
         """One run, its points in the order MLflow gives them (of time), its tags without MLflow's and ours.
@@ -93,6 +113,54 @@ class SqlReader:
                 except DiagnoseError as error:
                     run = error
                 yield run
+
+    def marks(self, run_ids: Sequence[str]) -> dict[str, tuple[object, ...]]:
+        """Of runs the status, the end time, and what changes when a metric gets a point, without those that are gone.
+
+        Raises:
+            ReadError: The store could not be read.
+        """
+        with self._telling("the state of its runs could not be read"):
+            # Before 1.3 MLflow kept no table of latest points: then the points themselves are counted.
+            table = "latest_metrics" if self._database.columns("latest_metrics") else "metrics"
+            step = "step" if "step" in self._database.columns(table) else "0"
+            query = MARK.format(table=table, step=step)
+            found = {run_id: self._database.rows(query, run_id=run_id) for run_id in run_ids}
+            return {run_id: rows[0] for run_id, rows in found.items() if rows}
+
+    def artifact_uri(self, run_id: str) -> str:
+        """Where a run's artifacts are, empty where the store does not tell.
+
+        Raises:
+            ReadError: The store could not be read.
+        """
+        with self._telling(f"run {run_id} could not be read"):
+            if "artifact_uri" not in self._database.columns("runs"):
+                return ""
+            found = self._database.rows("SELECT artifact_uri FROM runs WHERE run_uuid = :run_id", run_id=run_id)
+            return str(found[0][0] or "") if found else ""
+
+    def read_on(self, before: RawRun) -> RawRun:
+        """A run that was read before, with only the points read that were logged since its latest one.
+
+        Points whose time lies before that, as of a machine whose clock is late, are missed until the run is read whole.
+
+        Raises:
+            RunNotFoundError: The store has no such run any more.
+            ReadError: It could not be read.
+        """
+        times = [curve.wall_times.max() for curve in before.curves if curve.wall_times is not None and len(curve.steps)]
+        since = round(1000 * max(times, default=0))
+
+        def later(query: str, run_id: str) -> Points:
+            return self._database.points(f"{query} AND timestamp >= {since:d}", run_id)
+
+        with self._telling(f"run {before.run_id} could not be read"):
+            run = self._read(before.run_id, later)
+        kept = {curve.name: _before(curve, since / 1000) for curve in before.curves}
+        for curve in run.curves:
+            kept[curve.name] = _appended(kept[curve.name], curve) if curve.name in kept else curve
+        return replace(run, curves=[kept[name] for name in sorted(kept)])
 
     def _read(self, run_id: str, points: Callable[[str, str], Points]) -> RawRun:
         database = self._database
@@ -144,6 +212,25 @@ class SqlReader:
             if "file is not a database" in str(caught):
                 raise BadInputError(f"{self.shown} is no SQLite database") from caught
             raise ReadError(f"MLflow at {self.shown}: {failure}: {first_line(caught)}") from caught
+
+
+def _before(curve: RawCurve, seconds: float) -> RawCurve:
+    """The points of a curve before a time."""
+    if curve.wall_times is None:
+        return curve
+    keep = curve.wall_times < seconds
+    return RawCurve(curve.name, curve.steps[keep], curve.values[keep], curve.wall_times[keep])
+
+
+def _appended(curve: RawCurve, later: RawCurve) -> RawCurve:
+    if curve.wall_times is None or later.wall_times is None:
+        return later
+    return RawCurve(
+        curve.name,
+        np.concatenate([curve.steps, later.steps]),
+        np.concatenate([curve.values, later.values]),
+        np.concatenate([curve.wall_times, later.wall_times]),
+    )
 
 
 def _curves(points: Points) -> list[RawCurve]:

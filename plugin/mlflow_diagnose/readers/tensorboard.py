@@ -88,6 +88,22 @@ class TensorBoardReader(OneByOne):
         name = run_id if run_id != "." else self._place.name
         return RawRun(self.source, run_id, name, tuple(curves.values()), params, notes=tuple(notes))
 
+    def files(self) -> dict[str, list[PurePath]]:
+        """The event files of each run.
+
+        Raises:
+            BadInputError: The logdir does not exist, is a file, or holds no event file.
+        """
+        return {
+            run_id: [file.path for part in parts for file in part.files]
+            for folder in self._folders
+            for run_id, parts in self._runs_in(folder).items()
+        }
+
+    def forget(self) -> None:
+        """Read files anew from here on, as they may have grown; which there are is taken as known."""
+        self._cache.clear()
+
     def grown(self) -> list[str]:
         """The runs in which anything is new since the last call, all of them at the first; for runs that still train.
 
@@ -101,11 +117,8 @@ class TensorBoardReader(OneByOne):
         self._cache.keeps = True
         self.__dict__.pop("_folders", None)
         self._split.clear()
-        before, self._seen = self._seen, {}
-        for folder in self._folders:
-            for run_id, parts in self._runs_in(folder).items():
-                files = [file.path for part in parts for file in part.files]
-                self._seen[run_id] = [(path, self._cache.stamp(path)) for path in files]
+        before, found = self._seen, self.files()
+        self._seen = {run_id: [(path, self._cache.stamp(path)) for path in files] for run_id, files in found.items()}
         return [run_id for run_id, files in self._seen.items() if files != before.get(run_id)]
 
     @cached_property

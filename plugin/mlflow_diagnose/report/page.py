@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup, escape
-
 import curve_analyzers
-from curve_analyzers.registry import rule_named
-from mlflow_diagnose.report import words
-from mlflow_diagnose.report.chart import COLOURS, NARROW, chart_svg
+from mlflow_diagnose.report import texts, words
+from mlflow_diagnose.report.chart import NARROW, WIDE, chart_svg
+from mlflow_diagnose.report.dispute import dispute
+from mlflow_diagnose.report.panels import plan
+from mlflow_diagnose.report.templates import COLOURS, template, themed
 
 if TYPE_CHECKING:
     from curve_analyzers.findings import Report
@@ -31,14 +27,17 @@ def page(report: Report) -> str:
     run = report.run
     others = sorted(set(run.curves) - set(run.roles.values()))
     params = sorted(run.params.items())
-    html = _template().render(
+    html = template("page.html").render(
         report=report,
         run=run,
         words=words,
+        t=texts,
+        caption=_caption(report),
+        dispute=dispute(report),
         causes=words.causes(report),
         not_checked=words.not_checked(report),
-        charts=[("wide", _themed(chart_svg(report))), ("narrow", _themed(chart_svg(report, NARROW)))],
-        alt=_alt(report),
+        charts=[("wide", themed(chart_svg(report))), ("narrow", themed(chart_svg(report, NARROW)))],
+        alt=words.chart_in_words(report),
         others=others[:MOST_LISTED],
         others_left=max(len(others) - MOST_LISTED, 0),
         params=params[:MOST_LISTED],
@@ -49,54 +48,11 @@ def page(report: Report) -> str:
     return html.strip() + "\n"
 
 
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, finalize=_shown, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(section=_section, prose=_prose)
-    source = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    return environment.from_string(source)
-
-
-def _shown(value: object) -> object:
-    """What the template may print: our own markup as it is, everything else as plain text."""
-    return value if isinstance(value, Markup) else words.plain(value)
-
-
-def _section(rule: str, heading: str) -> Markup:
-    """A section of a rule's documentation as paragraphs; empty for a rule that is not installed any more."""
-    try:
-        text = rule_named(rule).sections.get(heading, "")
-    except ValueError:
-        return Markup("")
-    paragraphs = [_prose(part, len(part)) for part in re.split(r"\n\s*\n", text) if part]
-    return Markup("").join(Markup("<p>{}</p>").format(part) for part in paragraphs)
-
-
-def _prose(text: str, longest: int = words.LONGEST) -> Markup:
-    """A sentence with what stands between backticks as code."""
-    escaped = str(escape(words.plain(text, longest)))
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704 - escaped above
-
-
-def _themed(svg: str) -> Markup:
-    """The chart in the colours of the page, which is dark where its reader wants it dark."""
-    by_colour = {colour: name for name, colour in COLOURS.items()}
-
-    def variable(found: re.Match[str]) -> str:
-        name = by_colour.get(found[2])
-        return f"{found[1]}: var(--{name})" if name else found[0]
-
-    return Markup(re.sub(r"(fill|stroke): (#[0-9a-f]{6})", variable, svg))  # noqa: S704 - matplotlib escaped the names
-
-
-def _alt(report: Report) -> str:
-    """The chart in words."""
-    drawn = ", ".join(words.plain(name, 60) for name in report.run.roles.values()) or "no curve"
-    step = words.best_step(report)
-    best = "" if step is None else f" Best at step {step:,}."
-    found = "".join(
-        f" {words.title(finding.rule).capitalize()}: {words.steps(finding.span)}." for finding in report.findings[:6]
-    )
-    return words.plain(f"Chart of {drawn}.{best}{found}")
+def _caption(report: Report) -> str:
+    """What the strokes of the chart mean, those that it has."""
+    shown = plan(report, int(WIDE))
+    told = [texts.CAPTION]
+    told += [texts.CAPTION_BARS] if shown.bars else []
+    told += [texts.CAPTION_RISE] if any(panel.rise for panel in shown.panels) else []
+    told += [texts.CAPTION_BAND] if any(panel.band for panel in shown.panels) else []
+    return " ".join(told)

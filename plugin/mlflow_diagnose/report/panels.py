@@ -1,146 +1,56 @@
-"""What a chart shows, as values: which curves in which panel, thinned to the pixels, and what is marked on them."""
+"""Which curves a chart shows in which panel, thinned to the pixels, and on which scale."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from curve_analyzers import signal
 from curve_analyzers.alignment import same_unit
 from curve_analyzers.findings import Report, Severity
-from curve_analyzers.model import Curve, Floats, Role, RunCurves, Split, StepUnit
+from curve_analyzers.model import Curve, Floats, Role, Split, StepUnit
 from curve_analyzers.quantities import QUANTITIES, Kind
-from mlflow_diagnose.report import words
+from curve_analyzers.registry import rule_named
+from mlflow_diagnose.report import marks, texts, words
+from mlflow_diagnose.report.plans import Axis, Line, Panel, Plan
 
-__all__ = ["Axis", "Bar", "Line", "Mark", "Panel", "Plan", "plan"]
+__all__ = ["plan"]
+
+Drawn = tuple[Role | None, Curve]  # a curve in a panel, and what it is
 
 SPLITS = (Split.TRAIN, Split.NONE, Split.VAL, Split.TEST)
-SPLIT_WORDS = {Split.TRAIN: "training", Split.VAL: "validation", Split.TEST: "test", Split.NONE: ""}
 ACRONYMS = {"auc": "AUC", "f1": "F1", "fid": "FID", "iou": "IoU", "map": "mAP", "mcc": "MCC", "mrr": "MRR", "r2": "R²"}
+ACRONYMS |= {"gpu_memory": "GPU memory", "gpu_utilization": "GPU utilization"}
 MOST_PARTS = 3  # of one loss in a panel
 MOST_SCORES = 2
-MOST_BARS = 4
+MOST_MORE = 3  # panels of curves that only a finding names
 DECADES = 100.0  # a range of values from which on a logarithmic scale shows more
 EXTREME = 30.0  # times the ordinary range of values: shown only as far as the ordinary ones go
 LARGEST = 1e100  # a drawing computes with squares and differences of values
 NOISY = 0.025  # noise over range, from which on a curve is drawn faint under its running median
 MANY = 150  # points, from which on that can be said
 MEDIANS = 90
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """A curve as drawn.
-
-    Attributes:
-        label: What it is and what the user calls it.
-        split: Gives the stroke, the marker, and the colour where it is alone on its split.
-        series: Counts the quantities in a panel, from 0.
-        x: (n,) positions, finite.
-        y: (n,) values, finite.
-        rough: x and y of the jagged curve behind, where `x` and `y` are its running median.
-    """
-
-    label: str
-    split: Split
-    series: int
-    x: Floats
-    y: Floats
-    rough: tuple[Floats, Floats] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Panel:
-    """Curves that share a scale of values.
-
-    Attributes:
-        title: What is measured.
-        lines: The curves.
-        low: Lower end of the scale.
-        high: Upper end of the scale.
-        log: Whether the scale is logarithmic.
-        beyond: The value furthest outside the scale; None where all are inside.
-        several: Whether it holds more than one quantity or part.
-        shaded: Whether the verdict rests on one of the curves.
-        rate: Whether it is the learning rate, which needs little room.
-    """
-
-    title: str
-    lines: tuple[Line, ...]
-    low: float
-    high: float
-    log: bool
-    beyond: float | None
-    several: bool
-    shaded: bool
-    rate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The steps of a run; where its curves count in different units, the share of each curve's own length."""
-
-    label: str
-    low: float
-    high: float
-    shares: bool
-
-    def of(self, curve: Curve) -> Floats:
-        """(n,) positions of a curve's points."""
-        return self.at(curve, curve.steps.astype(np.float64))
-
-    def at(self, curve: Curve, steps: Floats) -> Floats:
-        """(n,) positions of steps as a curve counts them, within the axis."""
-        if self.shares:
-            first, last = float(curve.steps[0]), float(curve.steps[-1])
-            steps = 100.0 * (steps - first) / max(last - first, 1.0)
-        return np.clip(steps, self.low, self.high)
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """The range in which a finding was seen."""
-
-    label: str
-    severity: Severity
-    first: float
-    last: float
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One position worth a line: the best step, the first NaN."""
-
-    label: str
-    at: float
-    good: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """All of a chart but its strokes."""
-
-    panels: tuple[Panel, ...]
-    axis: Axis
-    bars: tuple[Bar, ...]
-    marks: tuple[Mark, ...]
-    shade: Bar | None
+FEWEST = 3  # points between which a pace can be told
+CLOCK = "system"  # the family of rules that judge by the clock, whatever curve they read it from
 
 
 def plan(report: Report, pixels: int) -> Plan:
     """Choose what a chart of a given width shows."""
     run = report.run
     groups = list(_groups(report))
-    axis = _axis([run.raw(role) for roles in groups for role in roles])
-    panels = [_panel(report, roles, axis, pixels) for roles in groups]
-    bars = _bars(report, axis)
+    roles = [role for group in groups for role in group]
+    axis = _axis([run.raw(role) for role in roles])
+    panels = [_panel(report, [(role, run[role]) for role in group], axis, pixels) for group in groups]
+    panels += [_panel(report, group, axis, pixels) for group in _named_by_findings(report, roles)]
+    panels += _clock(report, axis, pixels)
+    bars = marks.bars(report, axis)
     main = report.main
     shade = next((bar for bar in bars if main and main.severity > Severity.INFO), None)
-    everywhere = shade is not None and shade.last - shade.first > 0.98 * (axis.high - axis.low)
-    marks = (*_best(report, axis), *_lost(run, [role for roles in groups for role in roles], axis))
-    return Plan(tuple(panels), axis, bars, marks, None if everywhere else shade)
+    everywhere = shade is not None and shade.last - shade.first > marks.WHOLE * (axis.high - axis.low)
+    told = (*marks.best(report, axis), *marks.lost(run, roles, axis))
+    return Plan(tuple(panels), axis, bars, told, None if everywhere else shade)
 
 
 def _groups(report: Report) -> Iterator[list[Role]]:
@@ -164,7 +74,46 @@ def _groups(report: Report) -> Iterator[list[Role]]:
         yield rates[:1]
 
 
-def _sorted(roles: Iterator[Role]) -> list[Role]:
+def _named_by_findings(report: Report, shown: Sequence[Role]) -> list[list[Drawn]]:
+    """The curves that findings rest on and no other panel shows, one quantity together."""
+    run = report.run
+    drawn = {run.roles[role] for role in shown}
+    roles = {name: role for role, name in run.roles.items()}
+    groups: dict[str, list[Drawn]] = {}
+    for finding in report.findings:
+        for name in finding.span.curves:
+            if name in run.curves and name not in drawn and len(run.curves[name]):
+                drawn.add(name)
+                role = roles.get(name)
+                groups.setdefault(role.quantity if role else name, []).append((role, run.curves[name].finite()))
+    return [group[:MOST_PARTS] for group in groups.values()][:MOST_MORE]
+
+
+def _clock(report: Report, axis: Axis, pixels: int) -> Iterator[Panel]:
+    """The time between steps, where a finding is about it and read it from the clock of another curve."""
+    run = report.run
+    measured = {name for role, name in run.roles.items() if role.measures.kind is Kind.SYSTEM}
+    for finding in report.findings:
+        if _family(finding.rule) != CLOCK or measured.intersection(finding.span.curves):
+            continue
+        for name in finding.span.curves:
+            curve = run.curves.get(name)
+            if curve is None or curve.wall_times is None or len(curve) < FEWEST:
+                continue
+            each = np.diff(curve.wall_times) / np.diff(curve.steps)
+            pace = Curve(name, curve.steps[1:], np.maximum(each, 0.0))
+            yield replace(_panel(report, [(None, pace.finite())], axis, pixels), title=texts.SECONDS_PER_STEP)
+            return
+
+
+def _family(rule: str) -> str:
+    try:
+        return rule_named(rule).family
+    except ValueError:  # it is not installed any more
+        return ""
+
+
+def _sorted(roles: Iterable[Role]) -> list[Role]:
     """One quantity's roles: the whole where it was logged, else its first parts; training first."""
     found = sorted(roles, key=lambda role: (role.part, SPLITS.index(role.split)))
     parts = list(dict.fromkeys(role.part for role in found))
@@ -174,36 +123,64 @@ def _sorted(roles: Iterator[Role]) -> list[Role]:
 
 def _axis(curves: Sequence[Curve]) -> Axis:
     if not same_unit(curves):
-        return Axis("share of the run (%)", 0.0, 100.0, shares=True)
+        return Axis(texts.SHARE_OF_RUN, 0.0, 100.0, shares=True)
     ends = [(float(curve.steps[0]), float(curve.steps[-1])) for curve in curves] or [(0.0, 1.0)]
     low, high = min(first for first, _ in ends), max(last for _, last in ends)
-    label = "point" if curves and all(curve.step_unit is StepUnit.RANK for curve in curves) else "step"
-    return Axis(label, low, high if high > low else low + 1.0, shares=False)
+    label = texts.POINT if curves and all(curve.step_unit is StepUnit.RANK for curve in curves) else texts.STEP
+    longest = max(curves, key=len, default=None)
+    return Axis(label, low, high if high > low else low + 1.0, shares=False, clock=longest)
 
 
-def _panel(report: Report, roles: list[Role], axis: Axis, pixels: int) -> Panel:
-    run = report.run
-    series = list(dict.fromkeys((role.quantity, role.part) for role in roles))
-    lines = [_line(role, run[role], series.index((role.quantity, role.part)), axis, pixels) for role in roles]
-    rate = roles[0].measures.kind is Kind.CONTROL
-    low, high, log = _scale(lines, rate=rate)
-    outside = [value for role in roles for value in _ends(run[role].values) if not low <= value <= high]
-    head = ", ".join(dict.fromkeys(ACRONYMS.get(role.quantity, words.title(role.quantity)) for role in roles))
-    shaded = report.main is not None and any(run.roles[role] in report.main.span.curves for role in roles)
-    beyond = max(outside, key=abs, default=None)
-    head = head if roles[0].quantity in ACRONYMS else head[:1].upper() + head[1:]
-    return Panel(head, tuple(lines), low, high, log, beyond, len(series) > 1, shaded, rate)
+def _panel(report: Report, drawn: Sequence[Drawn], axis: Axis, pixels: int) -> Panel:
+    names = [curve.name for _, curve in drawn]
+    series = list(dict.fromkeys(_what(role) for role, _ in drawn))
+    lines = [_line(role, curve, series.index(_what(role)), axis, pixels) for role, curve in drawn]
+    kinds = {role.measures.kind if role else None for role, _ in drawn}
+    small = kinds <= {Kind.CONTROL, Kind.NORM, Kind.SYSTEM, None}
+    low, high, log = _scale(lines, rate=kinds == {Kind.CONTROL})
+    outside = [value for _, curve in drawn for value in _ends(curve.values) if not low <= value <= high]
+    band = marks.band(report, names, axis)
+    shaded = report.main is not None and not set(names).isdisjoint(report.main.span.curves)
+    return Panel(
+        _title(drawn),
+        tuple(lines),
+        low,
+        high,
+        log,
+        beyond=max(outside, key=abs, default=None),
+        several=len(series) > 1,
+        shaded=shaded,
+        small=small,
+        # On a logarithmic scale, a band that reaches below zero covers everything.
+        band=None if log and band and band.low.min() <= 0 else band,
+        rise=marks.rise(report, names, axis),
+    )
 
 
-def _line(role: Role, curve: Curve, series: int, axis: Axis, pixels: int) -> Line:
+def _what(role: Role | None) -> tuple[str, str]:
+    return (role.quantity, role.part) if role else ("", "")
+
+
+def _title(drawn: Sequence[Drawn]) -> str:
+    """What a panel measures: its quantities, or the name of a curve without one."""
+    heads = dict.fromkeys(
+        words.plain(curve.name, 40) if role is None else ACRONYMS.get(role.quantity, words.title(role.quantity))
+        for role, curve in drawn
+    )
+    head, first = ", ".join(heads), drawn[0][0]
+    return head if first is None or first.quantity in ACRONYMS else head[:1].upper() + head[1:]
+
+
+def _line(role: Role | None, curve: Curve, series: int, axis: Axis, pixels: int) -> Line:
     """A curve of any length as a few hundred points; a jagged one behind its running median."""
-    label = " · ".join(word for word in (SPLIT_WORDS[role.split], words.plain(curve.name)) if word)
+    split = role.split if role else Split.NONE
+    label = " · ".join(word for word in (texts.SPLITS[split.value], words.plain(curve.name)) if word)
     x, y = axis.of(curve), np.clip(curve.values, -LARGEST, LARGEST)
     thin = _thin(x, y, axis, pixels)
     if len(y) < MANY or not signal.noise(y) > NOISY * np.ptp(np.quantile(y, (0.02, 0.98))):
-        return Line(label, role.split, series, *thin)
+        return Line(label, split, series, *thin)
     medians, edges = signal.bins(y, MEDIANS)
-    return Line(label, role.split, series, x[(edges[:-1] + edges[1:] - 1) // 2], medians, thin)
+    return Line(label, split, series, x[(edges[:-1] + edges[1:] - 1) // 2], medians, thin)
 
 
 def _thin(x: Floats, y: Floats, axis: Axis, pixels: int) -> tuple[Floats, Floats]:
@@ -240,50 +217,3 @@ def _scale(lines: Sequence[Line], *, rate: bool) -> tuple[float, float, bool]:
         low, high = max(low, first - 2 * room), min(high, last + 2 * room)
     margin = 0.06 * (high - low) or 0.1 * abs(low) or 0.1
     return low - margin, high + margin, False
-
-
-def _bars(report: Report, axis: Axis) -> tuple[Bar, ...]:
-    """The findings that have a place: the verdict first, not those that are about the whole run."""
-    causes = words.causes(report)
-    ordered = [cause.finding for cause in causes] + [each for cause in causes for each in cause.consequences]
-    ordered.sort(key=lambda finding: finding is not report.main)
-    bars = []
-    for finding in ordered:
-        curve = next((report.run.curves[name] for name in finding.span.curves if name in report.run.curves), None)
-        if curve is None:
-            continue
-        first, last = axis.at(curve, np.array([finding.span.first_step, finding.span.last_step], np.float64))
-        whole = last - first > 0.98 * (axis.high - axis.low)
-        if finding is report.main or finding.severity > Severity.INFO or not whole:
-            label = f"{words.title(finding.rule)}, {words.steps(finding.span)}"
-            bars.append(Bar(label, finding.severity, float(first), float(last)))
-    return tuple(bars[:MOST_BARS])
-
-
-def _best(report: Report, axis: Axis) -> Iterator[Mark]:
-    step = words.best_step(report)
-    roles = report.run.held_out or report.run.learning
-    if step is not None and roles:
-        curve = report.run.raw(roles[0])
-        yield Mark(f"best at step {step:,}", float(axis.at(curve, np.array([step], np.float64))[0]), good=True)
-
-
-def _lost(run: RunCurves, roles: Sequence[Role], axis: Axis) -> Iterator[Mark]:
-    """Where the first two curves that lose their finite values do; one that never had any is told in its label."""
-    shown = 0
-    for role in roles:
-        curve = run.raw(role)
-        where = np.flatnonzero(~np.isfinite(curve.values))
-        if len(where) in {0, len(curve)} or shown == 2:  # noqa: PLR2004 - two lines of text
-            continue
-        shown += 1
-        first = int(where[0])
-        what = "NaN" if np.isnan(curve.values[first]) else "infinite"
-        since = f"from step {curve.steps[first]:,}" if len(where) == len(curve) - first else _times(curve, where)
-        name = SPLIT_WORDS[role.split] or words.plain(curve.name, 24)
-        yield Mark(f"{name} {what} {since}", float(axis.of(curve)[first]), good=False)
-
-
-def _times(curve: Curve, where: np.ndarray[tuple[int], np.dtype[np.intp]]) -> str:
-    first = f"at step {curve.steps[where[0]]:,}"
-    return first if len(where) == 1 else f"{first} and {words.count(len(where) - 1, 'other point')}"

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from curve_analyzers.findings import Finding, Outcome, Report, Span, Status
 from curve_analyzers.model import StepUnit
 from curve_analyzers.wording import count
+from mlflow_diagnose.report import texts
 
 __all__ = [
     "LOG_MORE",
     "SIGNS",
     "Cause",
     "best_step",
+    "brief",
     "causes",
+    "chart_in_words",
     "confidence",
     "count",
     "headline",
@@ -25,6 +28,7 @@ __all__ = [
     "not_checked",
     "number",
     "plain",
+    "rank",
     "right",
     "steps",
     "title",
@@ -44,6 +48,7 @@ LOG_MORE = (
 ESCAPE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]")
 LONGEST = 600
 THOUSAND = 1000
+WORST_FIRST = ("critical", "warning", "insufficient_data", "healthy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,31 @@ def best_step(report: Report) -> int | None:
     if not len(curve) or curve.values.min() == curve.values.max() or curve.step_unit is StepUnit.RANK:
         return None
     return int(curve.steps[curve.values.argmin()])
+
+
+def brief(report: Report) -> str:
+    """What the verdict rests on, in a few words; what is missing where nothing could be judged."""
+    if report.main is not None:
+        return report.main.brief
+    return "" if report.status == "healthy" else "; ".join(reason for reason, _ in not_checked(report)[:1])
+
+
+def rank(status: str) -> int:
+    """Where a status stands in a list that begins with the worst."""
+    return WORST_FIRST.index(status) if status in WORST_FIRST else len(WORST_FIRST)
+
+
+def chart_in_words(report: Report) -> str:
+    """What a chart shows, for those who cannot see it."""
+    drawn = ", ".join(plain(name, 60) for name in report.run.roles.values()) or texts.ALT_NONE
+    step = best_step(report)
+    told = [texts.ALT.format(curves=drawn)]
+    told += [] if step is None else [texts.ALT_BEST.format(step=f"{step:,}")]
+    told += [
+        texts.ALT_FOUND.format(rule=title(finding.rule).capitalize(), steps=steps(finding.span))
+        for finding in report.findings[:6]
+    ]
+    return plain(" ".join(told))
 
 
 def names(rules: Sequence[Outcome]) -> str:

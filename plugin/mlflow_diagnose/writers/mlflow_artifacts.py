@@ -16,6 +16,8 @@ from mlflow_diagnose.readers.mlflow import TrackingStore
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mlflow.entities import Run
+
     from curve_analyzers.findings import Report
 
 __all__ = ["FILES", "FOLDER", "MlflowArtifacts"]
@@ -39,22 +41,35 @@ class MlflowArtifacts:
         self.store = TrackingStore(tracking_uri)
         self.artifact_dir = None if artifact_dir is None else Path(artifact_dir)
 
-    def write(self, report: Report, files: Mapping[str, bytes]) -> None:
+    def write(self, report: Report, files: Mapping[str, bytes], run: Run | None = None) -> None:
         """Put the files of a report, by name, in place of those of an earlier one.
+
+        Args:
+            report: The report.
+            files: What is in each file.
+            run: The run as it was just asked for; None to ask for it.
 
         Raises:
             RunNotFoundError: The store has no such run.
             WriteError: The files could not be written.
         """
-        run_id = report.run.run_id
-        elsewhere = self._elsewhere(run_id, self.store.writable_run(run_id).info.artifact_uri)
+        self.put(run or self.store.writable_run(report.run.run_id), files)
+
+    def put(self, run: Run, files: Mapping[str, bytes]) -> None:
+        """Put files, by name, below `diagnosis/` of a run.
+
+        Raises:
+            WriteError: They could not be written.
+        """
+        run_id = run.info.run_id
+        elsewhere = self._elsewhere(run_id, run.info.artifact_uri)
         failure = f"the artifacts of run {run_id} could not be written"
         if elsewhere:
             if self.artifact_dir is None:
                 raise WriteError(elsewhere)
             _put(self.artifact_dir / run_id / FOLDER, files, failure)
             return
-        with self.store.asking(failure, WriteError) as client, tempfile.TemporaryDirectory() as folder:
+        with self.store.writing(failure) as client, tempfile.TemporaryDirectory() as folder:
             _put(Path(folder), files, failure)
             client.log_artifacts(run_id, folder, FOLDER)
 

@@ -8,14 +8,17 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from curve_analyzers.findings import Finding, Report, Severity, VitalSign
-from mlflow_diagnose.report import words
+from mlflow_diagnose.report import texts, words
+from mlflow_diagnose.report.rows import Row, row_of
+from mlflow_diagnose.writers.github import defused, in_actions
+from mlflow_diagnose.writers.small_curves import HELD_OUT, TRAINING, blocks, braille
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
-__all__ = ["print_report", "print_summary"]
+__all__ = ["COLOURS", "Page", "print_notes", "print_report", "print_summary", "print_totals"]
 
 COLOURS = {"critical": "red", "warning": "yellow", "info": "blue", "healthy": "green", "insufficient_data": "dim"}
 MARKS = {"critical": "✗", "warning": "!", "healthy": "✓", "insufficient_data": "?"}
@@ -23,7 +26,9 @@ SIGNS = {True: ("✓", "green", "yes"), False: ("✗", "red", "no"), None: ("?",
 # For outputs that are not UTF-8: our marks, and what messages are likely to hold.
 ASCII = {"✓": "+", "✗": "x", "…": "...", "\u2013": "-", "≈": "~", "→": "->", "\u00d7": "x", "·": "-"}
 NOTES = 10  # of a run, as many as anyone reads
+CURVE = 12  # letters of a small curve in the table
 NARROWEST = 20  # columns of text beside its lead
+INDENT = 2
 Part = tuple[str, str]  # a text and its style
 
 
@@ -32,7 +37,7 @@ def print_report(report: Report, console: Console) -> None:
 
     On a terminal, lines wrap at its width; elsewhere each sentence stays on its line, so that it can be searched.
     """
-    page = _Page(console)
+    page = Page(console)
     style = COLOURS.get(report.status, "")
     name = words.plain(report.run.name or report.run.run_id, 120)
     page.line((f"{MARKS.get(report.status, '?')} {name}: ", f"bold {style}"), (words.verdict(report), "bold"))
@@ -40,6 +45,8 @@ def print_report(report: Report, console: Console) -> None:
     if report.status == "insufficient_data":
         page.line((f"what to try first: {words.LOG_MORE}", ""), indent=2)
     page.line()
+    if page.draws:
+        _print_curves(page, row_of(report))
     for sign_name, sign in report.vital_signs.items():
         _print_sign(page, sign_name, sign)
     for cause in words.causes(report):
@@ -58,30 +65,55 @@ def print_report(report: Report, console: Console) -> None:
     page.line()
 
 
-def print_summary(reports: Sequence[Report], console: Console) -> None:
-    """Print a line for each run: its name, status, verdict, and what it rests on; the worst first."""
-    order = ["critical", "warning", "insufficient_data", "healthy"]
-    ranked = sorted(reports, key=lambda report: order.index(report.status) if report.status in order else len(order))
-    page = _Page(console)
-    rows = [("run", "status", "verdict", "what")]
-    for report in ranked:
-        verdict = "" if report.verdict == report.status else words.title(report.verdict)
-        name = words.plain(report.run.name or report.run.run_id, 40)
-        rows.append((name, words.title(report.status), verdict, words.plain(_brief(report), 200)))
-    widths = [max(cell_len(page.fit(row[column])) + 2 for row in rows) for column in range(3)]
-    styles = ["bold", *(COLOURS.get(report.status, "") for report in ranked)]
-    for (*cells, what), style in zip(rows, styles, strict=True):
-        name, status, verdict = (
-            set_cell_size(page.fit(cell), width) for cell, width in zip(cells, widths, strict=True)
-        )
-        page.line((what, ""), lead=((name, ""), (status, style), (verdict, "")))
+def print_summary(rows: Sequence[Row], console: Console) -> None:
+    """Print a line for each run: its name, status, verdict, and what it rests on; the worst first.
+
+    On a terminal, with a small curve of its held-out data, else of its training.
+    """
+    ranked = sorted(rows, key=lambda row: words.rank(row.status))
+    page = Page(console)
+    table = [("run", "status", "curve" if page.draws else "", "verdict", "what")]
+    for row in ranked:
+        verdict = "" if row.verdict == row.status else words.title(row.verdict)
+        curve = blocks(row, CURVE) if page.draws else ""
+        table.append((words.plain(row.name, 40), words.title(row.status), curve, verdict, row.brief))
+    columns = [column for column in range(4) if any(cells[column] for cells in table)]
+    widths = {column: max(cell_len(page.fit(cells[column])) + 2 for cells in table) for column in columns}
+    styles = ["bold", *(COLOURS.get(row.status, "") for row in ranked)]
+    for cells, style in zip(table, styles, strict=True):
+        lead = [
+            (set_cell_size(page.fit(cells[column]), widths[column]), style if column == 1 else "") for column in columns
+        ]
+        page.line((cells[-1], ""), lead=lead)
 
 
-class _Page:
+def print_notes(notes: Sequence[str], console: Console) -> None:
+    """Print what the readers of many runs had to leave out, a line each."""
+    page = Page(console)
+    for note in notes:
+        page.line((f"note: {words.plain(note)}", "dim"))
+
+
+def print_totals(judged: int, statuses: Mapping[str, int], written: int, failed: int, console: Console) -> None:
+    """Print how many runs are in which state, and how many were written."""
+    page = Page(console)
+    told = ", ".join(f"{count} {words.title(status)}" for status, count in sorted(statuses.items()))
+    page.line()
+    page.line((words.count(judged, "run") + f" judged: {told or 'none'}", "bold"))
+    page.line((f"{written} written, {judged - written} left as they were, {failed} with an error", "dim"))
+
+
+class Page:
     """A console that takes text as text, and no character it cannot print."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self._defuse = defused if in_actions() else str
+
+    @property
+    def draws(self) -> bool:
+        """Whether curves show: on a terminal that has the letters for them."""
+        return self.console.is_terminal and self.console.encoding.lower().replace("-", "") == "utf8"
 
     def line(self, *parts: Part, indent: int = 0, lead: Sequence[Part] = ()) -> None:
         """Print styled parts as one paragraph beside its `lead`; markup in them is not read."""
@@ -97,14 +129,29 @@ class _Page:
 
     def fit(self, text: str) -> str:
         """The text in the characters of the output's encoding."""
-        encoding = self.console.encoding
+        encoding, text = self.console.encoding, self._defuse(text)
         for char, plain in ASCII.items():
             if char in text and char.encode(encoding, "ignore") == b"":
                 text = text.replace(char, plain)
         return text.encode(encoding, "replace").decode(encoding)
 
 
-def _print_sign(page: _Page, name: str, sign: VitalSign) -> None:
+def _print_curves(page: Page, row: Row) -> None:
+    """The curves that the run is judged on, and what they are."""
+    lines = braille(row)
+    if not lines or page.console.width < len(lines[0]) + 2 * INDENT:
+        return
+    for line in lines:
+        page.line(*line, indent=INDENT)
+    ends = list(row.ends)
+    if row.training:
+        page.line((ends.pop(0), TRAINING), indent=INDENT)
+    if row.held_out:
+        page.line((texts.DASHED.format(name=ends.pop(0)), HELD_OUT), indent=INDENT)
+    page.line()
+
+
+def _print_sign(page: Page, name: str, sign: VitalSign) -> None:
     mark, style, answer = SIGNS[sign.value]
     label = words.SIGNS[name][1] if name in words.SIGNS else words.title(name)
     page.line(
@@ -112,7 +159,7 @@ def _print_sign(page: _Page, name: str, sign: VitalSign) -> None:
     )
 
 
-def _print_finding(page: _Page, finding: Finding) -> None:
+def _print_finding(page: Page, finding: Finding) -> None:
     page.line()
     style = COLOURS[finding.severity.word]
     where = f", {words.steps(finding.span)}, {words.confidence(finding)}"
@@ -122,9 +169,3 @@ def _print_finding(page: _Page, finding: Finding) -> None:
         page.line(("what to try" if finding.severity is Severity.INFO else "what to try first", "dim"), indent=4)
     for place, remedy in enumerate(finding.remedies, 1):
         page.line((words.plain(remedy), ""), indent=6, lead=((f"{place}. ", ""),))
-
-
-def _brief(report: Report) -> str:
-    if report.main is not None:
-        return report.main.brief
-    return "" if report.status == "healthy" else "; ".join(reason for reason, _ in words.not_checked(report)[:1])

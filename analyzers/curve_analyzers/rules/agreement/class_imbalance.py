@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.examples import Example, decay, flat, line, run
+from curve_analyzers.examples import Example, decay, flat, line, run, step
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.progress import measure_all
@@ -17,6 +17,9 @@ from curve_analyzers.wording import percent
 
 # Scores a model that always names the commonest class gets nothing for, and what it gets instead.
 FAIR = {"f1": 0.0, "recall": 0.0, "balanced_accuracy": 0.5, "auc": 0.5, "mcc": 0.0, "kappa": 0.0}
+
+LEAST_PERCENTAGE = 2.0  # between 1 and this a score is neither a share nor a percentage
+WHOLE = (1.0, 100.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +44,18 @@ class ClassImbalance(Analyzer):
 
     needs = (Need.ACCURACY,)
     least = 3
-    explains = ("loss_metric_disagreement", "underfitting", "no_learning", "not_converged")
+    explains = ("loss_metric_disagreement", "fit", "no_learning", "not_converged", "wasted_compute", "plateau")
 
     good: float = threshold(0.6, "accuracy from which it looks good", gt=0, lt=1)
     poor: float = threshold(
-        0.5, "a fair score's distance above guessing, as a share of the accuracy's, that is poor", gt=0
+        0.4, "a fair score's distance above guessing, as a share of the accuracy's, that is poor", gt=0
     )
     useless: float = threshold(0.15, "the same, from which the model is of no use", ge=0)
+    precise: float = threshold(0.5, "precision from which the model finds few, and gets those right", gt=0, lt=1)
+    together: float = threshold(
+        0.15, "share of the run for which training and held-out accuracy both stood at one value from the start", gt=0
+    )
+    better: float = threshold(0.25, "gain over that, as a share of what is missing to 1, that is none", ge=0)
     frozen: float = threshold(0.9, "share of the evaluations at one and the same accuracy", gt=0, le=1)
 
     fires = (
@@ -59,11 +67,24 @@ class ClassImbalance(Analyzer):
             "AUC of a coin", run(30, val_loss=decay(0.6, 0.3), val_accuracy=flat(0.9, 0.001), val_auc=flat(0.5, 0.01))
         ),
         Example("recall stays low", run(30, val_accuracy=line(0.9, 0.93, 0.002), val_recall=line(0.0, 0.08, 0.005))),
+        Example(
+            "the accuracy freezes after the first epoch, in training too",
+            run(
+                25,
+                train_loss=decay(0.3, 0.1),
+                train_accuracy=step(0.94, 0.976, 0.03, 0.0),
+                val_accuracy=step(0.95, 0.98, 0.03, 0.0),
+            ),
+        ),
         Example("nothing but a frozen accuracy", run(30, train_loss=decay(0.6, 0.2), val_accuracy=flat(0.95, 0.0))),
     )
     quiet = (
         Example("a good accuracy with a good F1", run(30, val_accuracy=decay(0.6, 0.95), val_f1=decay(0.3, 0.93))),
         Example("an accuracy that grows", run(30, train_loss=decay(), val_accuracy=decay(0.5, 0.95))),
+        Example(
+            "too strict: precision_recall_imbalance",
+            run(30, val_accuracy=flat(0.85, 0.001), val_precision=flat(0.97, 0.005), val_recall=flat(0.2, 0.005)),
+        ),
         Example("a poor accuracy", run(30, val_accuracy=flat(0.2), val_f1=flat(0.05, 0.005))),
         Example("perfect from the start", run(30, train_loss=decay(0.1, 0.001), val_accuracy=flat(1.0, 0.0))),
     )
@@ -74,7 +95,8 @@ class ClassImbalance(Analyzer):
         accuracy = run[Role(split, "accuracy")]
         if not self._end(accuracy) >= self.good:
             return
-        fair = {role: self._end(run[role]) for role in run.scores(split) if role.quantity in FAIR and len(run[role])}
+        ends = {role: self._end(run[role]) for role in run.scores(split) if role.quantity in FAIR and len(run[role])}
+        fair = {role: end for role, end in ends.items() if end <= 1}
         if fair:
             yield from self._beside(run, accuracy, fair)
         elif self._never_moved(run, accuracy):
@@ -82,9 +104,12 @@ class ClassImbalance(Analyzer):
 
     @staticmethod
     def _end(curve: Curve) -> float:
-        """The last level, as a share; a percentage is one where it exceeds 1.5."""
+        """The last level, as a share; NaN for what is neither a share nor a percentage: `impossible_values`."""
         last = float(np.median(curve.values[-max(1, len(curve) // 10) :]))
-        return last / 100 if curve.values.max() > 1.5 else last  # noqa: PLR2004 - a share does not exceed 1
+        highest = float(curve.values.max())
+        if 1 < highest <= LEAST_PERCENTAGE:
+            return float("nan")
+        return last / 100 if highest > 1 else last
 
     def _beside(self, run: RunCurves, accuracy: Curve, fair: dict[Role, float]) -> Iterator[Finding]:
         """The fair score that is furthest below what the accuracy promises, if it is poor."""
@@ -92,6 +117,8 @@ class ClassImbalance(Analyzer):
         role = min(above, key=lambda role: above[role])
         promised, share = self._end(accuracy), above[role] / self._end(accuracy)
         if share > self.poor:
+            return
+        if role.quantity in {"recall", "f1"} and self._precise(run, role):
             return
         name, worst = run.roles[role], fair[role]
         yield self.finding(
@@ -107,10 +134,33 @@ class ClassImbalance(Analyzer):
 
     def _never_moved(self, run: RunCurves, accuracy: Curve) -> bool:
         """Whether the accuracy stood at one value from the first evaluation on, though the loss was learning."""
-        values, counts = np.unique(accuracy.values, return_counts=True)
-        stood = counts.max() >= self.frozen * len(accuracy) and values[counts.argmax()] == accuracy.values[0]
         losses = measure_all(run, [role for role in run.learning if role.quantity == "loss"], self.least)
-        return bool(stood) and self._end(accuracy) < 1 and any(loss.fell for loss in losses)
+        if not any(loss.fell for loss in losses):
+            return False
+        train = Role(Split.TRAIN, "accuracy")
+        if train not in run or len(run[train]) < self.least or run[train].name == accuracy.name:
+            return self._stood(accuracy) >= self.frozen
+        # Later on a model may learn the rare examples by heart; on others it gets no better than it began.
+        both = min(self._stood(accuracy), self._stood(run[train]))
+        highest = float(accuracy.values.max())
+        stood = float(np.median(accuracy.values[: max(2, len(accuracy) // 5)]))
+        return both >= self.together and highest - stood <= self.better * (1 - self._end(accuracy))
+
+    @staticmethod
+    def _stood(accuracy: Curve) -> float:
+        """For how large a share of the run an accuracy below 1 stood at one value, from the first evaluations on."""
+        values = accuracy.values
+        begun = values[min(len(values) // 10 + 1, len(values) - 1)]
+        same = np.isclose(values, begun, rtol=1e-9, atol=0)
+        first = int(same.argmax())
+        left = np.flatnonzero(~same[first:])
+        length = int(left[0]) if len(left) else len(same) - first
+        return length / len(values) if begun not in WHOLE else 0.0
+
+    def _precise(self, run: RunCurves, role: Role) -> bool:
+        """Whether what the model names it gets right, and only names too little: `precision_recall_imbalance`."""
+        precision = replace(role, quantity="precision")
+        return precision in run and len(run[precision]) > 0 and self._end(run[precision]) >= self.precise
 
     def _alone(self, accuracy: Curve) -> Finding:
         value = self._end(accuracy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
@@ -12,6 +12,7 @@ from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import more_regularization
 from curve_analyzers.signal import certainty
+from curve_analyzers.too_sure import TRADED, too_sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,8 @@ class Story:
 
 
 TOO_SURE = Story(
-    "loss up, score better",
-    "{loss} rose since step {since} while {score} kept improving: the model grows more sure of its mistakes.",
+    "loss up, score not worse",
+    "{loss} rose since step {since} while {score} {held}: the model grows more sure of its mistakes.",
     (
         "Choose the checkpoint by {score} if that is the goal, not by the loss.",
         "Smooth the labels, or calibrate the probabilities afterwards.",
@@ -70,13 +71,15 @@ class LossMetricDisagreement(Analyzer):
     """
 
     needs = (Need.LOSS_AND_SCORE,)
+    explains = ("generalization_gap", "wasted_compute")
 
     turn: float = threshold(0.05, "move of a curve against the other, as a share of its own gain", gt=0)
     still: float = threshold(0.02, "share of the way to the best value below which a score stood still", ge=0)
     fall: float = threshold(
         0.1, "share of the way below which a loss did not fall enough to expect a better score", gt=0
     )
-    near: float = threshold(0.05, "what may be missing to a perfect score for it to have nowhere to go", ge=0)
+    near: float = threshold(0.2, "what may be missing to a perfect score for it to have had nowhere to go", ge=0)
+    visible: float = threshold(0.02, "least move of a score between 0 and 1 that matters to anyone", ge=0)
 
     fires = (
         Example(
@@ -103,24 +106,35 @@ class LossMetricDisagreement(Analyzer):
         """Judge every score beside the loss on the same data, held out if there is such, and tell the clearest."""
         for split in (Split.VAL, Split.TEST, Split.TRAIN):
             losses = measure_all(run, [role for role in (Role(split, "loss"),) if role in run], self.least)
-            scores = measure_all(run, run.scores(split), self.least)
+            roles = [role for role in run.scores(split) if role.quantity not in TRADED]
+            scores = measure_all(run, roles, self.least)
             if losses and scores:
-                told = [finding for score in scores if (finding := self._compare(run, losses[0], score))]
+                rose = losses[0].rose and losses[0].rise >= self.turn * losses[0].fall
+                sure = too_sure(losses[0], scores) if rose else None
+                told = [self._finding(run, losses[0], sure, TOO_SURE)] if sure else []
+                told += [self._finding(run, losses[0], *parted) for parted in self._parted(losses[0], scores)]
                 if told:
                     yield max(told, key=lambda finding: finding.confidence)
                 return
 
-    def _compare(self, run: RunCurves, loss: Progress, score: Progress) -> Finding | None:
-        if self._parted(loss, score):
-            since, sure, story = loss.best_step, loss.certainty(loss.rise), TOO_SURE
-        elif self._parted(score, loss):
-            since, sure, story = score.best_step, score.certainty(score.rise), SCORE_TURNED
-        elif self._left_behind(loss, score):
-            since, sure, story = int(score.curve.steps[0]), certainty(loss.share, self.fall), SCORE_STOOD
+    def _parted(self, loss: Progress, scores: Sequence[Progress]) -> Iterator[tuple[Progress, Story]]:
+        """The scores that did not follow a loss that fell."""
+        for score in scores:
+            if self._turned(score, loss):
+                yield score, SCORE_TURNED
+            elif self._left_behind(loss, score):
+                yield score, SCORE_STOOD
+
+    def _finding(self, run: RunCurves, loss: Progress, score: Progress, story: Story) -> Finding:
+        if story is TOO_SURE:
+            since, sure = loss.best_step, loss.certainty(loss.rise)
+        elif story is SCORE_TURNED:
+            since, sure = score.best_step, score.certainty(score.rise)
         else:
-            return None
+            since, sure = int(score.curve.steps[0]), certainty(loss.share, self.fall)
         calm = (more_regularization(run),) if story is TOO_SURE else ()
-        names = {"loss": loss.name, "score": score.name, "since": since}
+        held = "kept improving" if score.beyond_noise(score.gained_since_best_of(loss)) else "held its best"
+        names = {"loss": loss.name, "score": score.name, "since": since, "held": held}
         return self.finding(
             Severity.WARNING,
             min(sure, 0.95),
@@ -136,14 +150,15 @@ class LossMetricDisagreement(Analyzer):
             (*(remedy.format(**names) for remedy in story.remedies), *calm),
         )
 
-    def _parted(self, worse: Progress, better: Progress) -> bool:
-        """Whether one curve turned for the worse while the other improved since."""
-        gained = better.gained_since_best_of(worse)
+    def _turned(self, score: Progress, loss: Progress) -> bool:
+        """Whether a score turned for the worse while the loss went on falling."""
+        gained = loss.gained_since_best_of(score)
+        least = self.visible * -score.perfect if score.perfect < 0 else 0.0
         return (
-            worse.rose
-            and worse.rise >= self.turn * worse.fall
-            and better.beyond_noise(gained)
-            and gained >= self.turn * better.fall
+            score.rose
+            and score.rise >= max(self.turn * score.fall, least)
+            and loss.beyond_noise(gained)
+            and gained >= self.turn * loss.fall
         )
 
     def _left_behind(self, loss: Progress, score: Progress) -> bool:

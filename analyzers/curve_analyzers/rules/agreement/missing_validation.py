@@ -9,6 +9,7 @@ from curve_analyzers.analyzer import Analyzer, Need
 from curve_analyzers.examples import Example, decay, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
+from curve_analyzers.roles import single_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +39,17 @@ class MissingValidation(Analyzer):
     quiet = (
         Example("with validation", run(train_loss=decay(), val_loss=decay(floor=0.3))),
         Example("with a test set", run(train_loss=decay(), test_accuracy=decay(0.1, 0.9))),
+        Example(
+            "with a single evaluation: sparse_curve",
+            run(train_loss=decay(), val_loss=decay(), sparse={"val_loss": 1}),
+        ),
         Example("reinforcement learning", run(reward=decay(0.0, 200.0))),
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
-        """Look for any held-out curve; a reward is earned on fresh episodes and needs none."""
+        """Look for any held-out curve, were it of one point; a reward is earned on fresh episodes and needs none."""
         role = run.training[0]
-        if run.held_out or role.quantity == "reward":
+        if run.held_out or role.quantity == "reward" or single_values(run):
             return
         curve = run[role]
         yield self.finding(

@@ -12,6 +12,7 @@ from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import more_regularization
 from curve_analyzers.signal import certainty
+from curve_analyzers.too_sure import too_sure
 from curve_analyzers.wording import fall_or_rise
 
 
@@ -37,14 +38,16 @@ class Overfitting(Analyzer):
     """
 
     needs = (Need.HELD_OUT,)
-    explains = ("not_converged",)
+    explains = ("not_converged", "generalization_gap", "wasted_compute", "plateau")
 
-    rise: float = threshold(0.05, "climb above the held-out minimum, as a share of the fall to it", ge=0)
-    own_fall: float = threshold(
-        0.1, "least held-out fall, as a share of the training's, that the climb is measured by", ge=0
+    rise: float = threshold(
+        0.03,
+        "climb above the held-out minimum, as a share of the larger fall, the training's or its own",
+        ge=0,
     )
+    learned: float = threshold(0.02, "share of the way to the best value that training must have come", ge=0)
     alone: float = threshold(0.7, "most confidence without a training curve beside the held-out one", ge=0, le=1)
-    severe: float = threshold(0.5, "climb from which it is critical, as a share of the fall", gt=0)
+    severe: float = threshold(0.3, "climb from which it is critical, as a share of the fall", gt=0)
 
     fires = (
         Example("validation turns at 40 %", run(train_loss=decay(), val_loss=valley())),
@@ -84,21 +87,16 @@ class Overfitting(Analyzer):
                 if not (fall > 0 and val.rose and val.rise >= self.rise * fall):
                     continue
                 trained_worse = train is not None and train.beyond_noise(-train.gained_since_best_of(val))
-                if not trained_worse and not self._score_improves(run, val):
+                if not trained_worse and not too_sure(val, measure_all(run, run.held_out_scores(), self.least)):
                     yield self._finding(run, train, val, val.rise / fall)
 
     def _fall(self, train: Progress | None, val: Progress) -> float:
         """What a climb is measured by; 0 where the model did not learn, so that it can overfit nothing."""
-        if train is not None and not train.fell:
+        if train is not None and not (train.fell and train.worth >= self.learned):
             return 0.0
-        if train is not None and train.quantity == val.quantity and val.fall < self.own_fall * train.fall:
-            return train.fall
+        if train is not None and train.quantity == val.quantity:
+            return max(train.fall, val.fall)
         return val.fall if val.fell else 0.0
-
-    def _score_improves(self, run: RunCurves, val: Progress) -> bool:
-        """Whether a held-out score got better all the while the held-out loss got worse."""
-        others = [score for score in measure_all(run, run.held_out_scores(), self.least) if score.name != val.name]
-        return any(score.beyond_noise(score.gained_since_best_of(val)) for score in others)
 
     def _finding(self, run: RunCurves, train: Progress | None, val: Progress, share: float) -> Finding:
         name, since = val.name, val.best_step

@@ -57,7 +57,7 @@ class UntrustedSteps(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge what settling the curves with a role took; the curve that took most speaks for the run."""
-        judged = {name: run.curves[name] for name in run.roles.values()}
+        judged = {curve.name: curve for curve in Need.ANY.curves(run)}
         lost = [curve for curve in judged.values() if curve.step_unit is StepUnit.RANK]
         if lost:
             yield self._one_step([curve.name for curve in lost], max(map(len, lost)))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.hyperparameters import class_count
-from curve_analyzers.model import RunCurves, Split
-from curve_analyzers.progress import Progress, measure_all
+from curve_analyzers.hyperparameters import class_count, learning_rate
+from curve_analyzers.model import Role, RunCurves, Split
+from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.quantities import Kind
-from curve_analyzers.remedies import raise_rate
+from curve_analyzers.remedies import FAR_TOO_LOW, raise_rate
 from curve_analyzers.wording import fall_or_rise, percent
 
 
@@ -39,12 +39,27 @@ class NoLearning(Analyzer):
     """
 
     needs = (Need.LEARNING,)
-    explains = ("fit", "slow_learning", "not_converged", "loss_metric_disagreement", "oscillation", "loss_spikes")
+    explains = (
+        "fit",
+        "slow_learning",
+        "not_converged",
+        "wasted_compute",
+        "plateau",
+        "loss_metric_disagreement",
+        "oscillation",
+        "loss_spikes",
+    )
 
     least_share: float = threshold(0.02, "share of the way to the best value that counts as having learned", ge=0)
     steady: float = threshold(
         0.3, "noise, as a share of the way to the best value, above which a fall cannot be seen", gt=0
     )
+    unlearned: float = threshold(
+        0.15, "share of the way a loss may fall to where guessing is, beside an accuracy that stays there", ge=0
+    )
+    ended: float = threshold(0.1, "gain of the last fifth, as a share of the fall, below which it has ended", ge=0)
+    guessed: float = threshold(0.12, "accuracy above 1/C, as a share of the way to 1, that is still guessing", ge=0)
+    times: float = threshold(1.5, "the same as a multiple of 1/C, which counts where there are many classes", gt=1)
     good: float = threshold(0.2, "what may be missing to a perfect score for the model to have been good already", ge=0)
 
     fires = (
@@ -55,6 +70,15 @@ class NoLearning(Analyzer):
         Example("shuffled labels, noisy steps", run(1000, train_loss=flat(0.693, 0.05))),
         Example("an accuracy that stays at chance", run(train_accuracy=flat(0.1, 0.005), val_accuracy=flat(0.1, 0.01))),
         Example("12 epochs", run(12, train_loss=flat(1.0), val_loss=flat(1.1))),
+        Example(
+            "from above down to chance, and no further",
+            run(
+                train_loss=decay(1.75, 1.6, 15, 0.003),
+                val_loss=decay(1.75, 1.63, 15, 0.003),
+                val_accuracy=flat(0.2, 0.004),
+                params={"num_classes": 5},
+            ),
+        ),
     )
     quiet = (
         Example("slow but real progress", run(train_loss=line(2.3, 2.1))),
@@ -76,7 +100,7 @@ class NoLearning(Analyzer):
         """Judge the curves the run is judged on; all of them must have stayed where they began."""
         curves = measure_all(run, run.learning, self.least)
         moved = any(self._moved(progress) or self._hidden(progress) for progress in curves)
-        if moved or self._score_learned(run):
+        if (moved or self._score_learned(run)) and not self._guesses(run, curves):
             return
         yield self._finding(run, curves[0])
 
@@ -92,9 +116,22 @@ class NoLearning(Analyzer):
 
     def _score_learned(self, run: RunCurves) -> bool:
         """Whether a score improved, or was good from the start."""
-        roles = [role for split in Split for role in run.scores(split)]
+        roles = run.held_out_scores() or run.scores(Split.TRAIN)
         scores = measure_all(run, roles, self.least)
         return any((score.fell and score.share >= self.least_share) or score.left <= self.good for score in scores)
+
+    def _guesses(self, run: RunCurves, curves: list[Progress]) -> bool:
+        """Whether the loss settled after a small fall, with the held-out accuracy where guessing among C classes is.
+
+        What such a loss gained is that the model unlearned the bias it was initialised with.
+        """
+        classes, role = class_count(run), Role(Split.VAL, "accuracy")
+        if not classes or role not in run or len(run[role]) < self.least:
+            return False
+        accuracy = measure(run, role)
+        above = (-accuracy.end / -accuracy.perfect - 1 / classes) / (1 - 1 / classes)
+        guessing = above <= self.guessed and -accuracy.end / -accuracy.perfect <= self.times / classes
+        return guessing and all(progress.share < self.unlearned and progress.settled(self.ended) for progress in curves)
 
     def _finding(self, run: RunCurves, progress: Progress) -> Finding:
         name = progress.name
@@ -106,19 +143,33 @@ class NoLearning(Analyzer):
             if chance and abs(end - chance) <= self.least_share * chance
             else ""
         )
+        rate = learning_rate(run)
+        moves = (
+            f" The learning rate was never above {rate:g}, which moves next to nothing."
+            if rate is not None and rate <= FAR_TOO_LOW
+            else ""
+        )
         fall = (
             f"all it fell is {percent(progress.fall / abs(start))} of it"
             if start and progress.fell
             else "it never left its own noise"
         )
         sure = 1 - 0.5 * progress.share / self.least_share if progress.fell and math.isfinite(progress.share) else 0.95
+        sure = max(sure, 0.8)  # a fall that is no less was told by an accuracy that stays at chance
         return self.finding(
             Severity.CRITICAL,
             sure,
             Span((name,), int(progress.curve.steps[0]), progress.last_step),
             f"{fall_or_rise(start, end)} over the whole run",
-            f"{name} began at {start:.4g} and ended at {end:.4g}: {fall}.{at_chance}",
-            {"start": start, "end": end, "fall": progress.fall, "noise": progress.start_error, "chance_loss": chance},
+            f"{name} began at {start:.4g} and ended at {end:.4g}: {fall}.{at_chance}{moves}",
+            {
+                "start": start,
+                "end": end,
+                "fall": progress.fall,
+                "noise": progress.start_error,
+                "chance_loss": chance,
+                "learning_rate": rate,
+            },
             (
                 raise_rate(run),
                 "If the rate is already high, lower it a hundredfold: too high a rate can throw a model off at once.",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Role, RunCurves
-from curve_analyzers.progress import Progress, measure_all
+from curve_analyzers.progress import BEYOND_NOISE, Progress, measure_all
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -35,10 +37,13 @@ class NotConverged(Analyzer):
 
     needs = (Need.LEARNING,)
 
-    worth: float = threshold(0.05, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
+    worth: float = threshold(0.06, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
     spent: float = threshold(
         0.05, "learning rate at the end, as a share of its peak, below which the schedule ended", ge=0
     )
+
+    high: float = threshold(0.3, "learning rate at the end, as a share of its peak, that a cut-off left", gt=0)
+    planned: float = threshold(0.4, "share of the usual certainty that is enough where it was cut off", gt=0, le=1)
 
     fires = (
         Example("cut off half-way", run(train_loss=decay(rate=2), val_loss=decay(floor=0.3, rate=2))),
@@ -63,14 +68,19 @@ class NotConverged(Analyzer):
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the held-out curve where there is one that can be judged, else the training curve."""
         progress = measure_all(run, (*run.held_out, *run.learning), self.least)[0]
-        gain = progress.gain(0.2)
-        if (
-            progress.fell
-            and progress.beyond_noise(gain)
-            and gain >= self.worth * progress.fall
-            and not self._ended(run)
-        ):
+        gain, ended = progress.gain(0.2), self._ended(run)
+        # A schedule that was cut off says by itself that more was planned.
+        seen = gain > (self.planned if self._cut_off(run) else 1.0) * BEYOND_NOISE * progress.error
+        if progress.fell and seen and gain >= self.worth * progress.fall and not ended:
             yield self._finding(progress, gain)
+
+    def _cut_off(self, run: RunCurves) -> bool:
+        """Whether the schedule was still lowering a learning rate that was high."""
+        if Role.LEARNING_RATE not in run or not len(run[Role.LEARNING_RATE]):
+            return False
+        rate = run[Role.LEARNING_RATE].values
+        last = rate[int(0.8 * len(rate)) :]
+        return bool((np.diff(last) <= 0).all() and last[-1] < last[0] and last[-1] > self.high * rate.max())
 
     def _ended(self, run: RunCurves) -> bool:
         """Whether the schedule had driven the learning rate down by the end."""

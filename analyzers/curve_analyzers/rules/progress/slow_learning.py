@@ -39,10 +39,11 @@ class SlowLearning(Analyzer):
     explains = ("not_converged", "underfitting")
 
     least_share: float = threshold(0.02, "share of the way to the best value below which nothing was learned", ge=0)
-    most_share: float = threshold(0.25, "share of the way above which the pace was fair", gt=0, le=1)
+    most_share: float = threshold(0.35, "share of the way above which the pace was fair", gt=0, le=1)
     straight: float = threshold(
         0.6, "fall of the second half over that of the first, from which the way is straight", gt=0
     )
+    going: float = threshold(0.5, "pace of the last fifth, as a share of the mean, at which it still goes on", ge=0)
 
     fires = (
         Example("a straight shallow descent", run(train_loss=line(2.3, 2.0), params={"learning_rate": 1e-5})),
@@ -63,7 +64,8 @@ class SlowLearning(Analyzer):
             return
         second = progress.gain(0.5)
         first = float(progress.levels[0]) - progress.end - second
-        if second >= self.straight * first and progress.beyond_noise(second):
+        going = progress.gain(0.2) >= self.going * 0.2 * (first + second)
+        if going and second >= self.straight * first and progress.beyond_noise(second):
             yield self._finding(run, progress, second)
 
     def _finding(self, run: RunCurves, progress: Progress, second: float) -> Finding:

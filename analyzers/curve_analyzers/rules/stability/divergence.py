@@ -41,6 +41,7 @@ class Divergence(Analyzer):
     explains = (
         "fit",
         "progress",
+        "gradients",
         "oscillation",
         "loss_spikes",
         "non_finite",

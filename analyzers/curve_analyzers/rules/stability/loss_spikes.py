@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.epoch_length import epoch_lengths
 from curve_analyzers.examples import Example, decay, flat, run, sawtooth, step
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.model import Floats, Ints, Role, RunCurves
-from curve_analyzers.progress import measure
+from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
+from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import certainty, running_median, spread
 from curve_analyzers.wording import count
+
+TOGETHER = 0.95  # length of the mean direction of spikes within the epoch, 1 where all are at one place
+BY_CHANCE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +41,19 @@ class LossSpikes(Analyzer):
     """
 
     needs = (Need.LEARNING,)
+    explains = ("not_converged",)
     least = 12
 
     height: float = threshold(8.0, "height over the curve's own noise, in standard deviations", gt=0)
-    even: float = threshold(3.0, "height over what nine in ten points stay within, as a factor", gt=1)
-    one_sided: float = threshold(2.0, "height over the deepest drop, as a factor: noise goes both ways", gt=1)
-    share: float = threshold(0.1, "height as a share of the fall of the curve", gt=0)
-    level: float = threshold(0.05, "height as a share of the loss around it", gt=0)
+    even: float = threshold(4.0, "height over the depth that one point in twenty falls below, as a factor", gt=1)
+    one_sided: float = threshold(
+        2.0, "height over the deepest drop, as a factor, where the best value is unknown", gt=1
+    )
+    share: float = threshold(0.05, "height as a share of the fall of the curve", gt=0)
+    level: float = threshold(0.3, "height as a share of the loss around it", gt=0)
     longest: float = threshold(0.05, "share of the run within which a jump must have recovered", gt=0, lt=1)
     several: float = threshold(2, "spikes from which it is a warning; fewer are told as information", ge=1)
+    large: float = threshold(0.5, "height of a single one, as a share of the fall, from which it is a warning", gt=0)
 
     fires = (
         Example("3 spikes in 60 epochs", run(train_loss=decay().bumped({0.3: 1.5, 0.5: 2.0, 0.8: 1.2}))),
@@ -54,6 +62,10 @@ class LossSpikes(Analyzer):
             run(2000, train_loss=decay(noise=0.05).bumped({0.3: 3.0, 0.55: 4.0, 0.7: 3.0, 0.9: 3.5}, width=0.002)),
         ),
         Example("once an epoch", run(400, train_loss=decay().bumped({k / 8: 1.5 for k in range(1, 8)}, width=0.003))),
+        Example(
+            "in some epochs, at the same place",
+            run(400, train_loss=decay().bumped({k / 8: 1.5 for k in (1, 2, 4, 5, 7)}, 0.003), params={"epochs": 8}),
+        ),
     )
     quiet = (
         Example("heavy but even noise", run(600, train_loss=decay(noise=0.15).noisy(0.15, heavy=True))),
@@ -66,63 +78,95 @@ class LossSpikes(Analyzer):
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the first of the curves the run is judged on."""
         role = run.learning[0]
-        curve = run.cost(role)
+        progress, curve = measure(run, role), run.cost(role)
         width = min(2 * max(2, round(self.longest * len(curve))) + 1, 101)
         usual = running_median(curve.values, width)
-        over = (curve.values - usual)[width // 2 :]  # at the start the median runs ahead of the first fall
-        limit = self._limit(over, usual[width // 2 :], measure(run, role).fall)
-        peaks, heights = _peaks(over, limit, longest=width // 2)
+        # At the start the median runs ahead of the first fall.
+        values, usual = curve.values[width // 2 :], usual[width // 2 :]
+        over = self._excess(values, usual, progress)
+        over = np.minimum(over, (values - usual) / (self.share * progress.fall or np.finfo(np.float64).tiny))
+        peaks, ends = _peaks(over, longest=width // 2)
         if len(peaks):
-            yield self._finding(run, role, peaks + width // 2, heights / limit[peaks])
+            yield self._finding(run, role, peaks + width // 2, ends + width // 2, over[peaks])
 
-    def _limit(self, over: Floats, usual: Floats, fall: float) -> Floats:
-        """(n,) the height from which a point stands out, from the noise, its tails, and the fall of the curve."""
-        noise = max(
-            self.height * spread(over),
-            self.even * float(np.quantile(np.abs(over), 0.9)),
-            self.one_sided * float(-over.min()),
-        )
-        return np.maximum(max(noise, self.share * fall), self.level * np.abs(usual))
+    def _excess(self, values: Floats, usual: Floats, progress: Progress) -> Floats:
+        """(n,) how far each point stands out of noise, its tails and its level, as a factor of what is just enough.
 
-    def _finding(self, run: RunCurves, role: Role, peaks: Ints, excess: Floats) -> Finding:
+        The noise of a loss grows with the loss and has its long tail above: it is even in the logarithm of what is
+        missing to the best value. Where that is unknown the curve is judged as it is, and noise goes both ways.
+        """
+        lowest = progress.perfect
+        if np.isfinite(lowest) and values.min() > lowest and usual.min() > lowest:
+            over = np.log((values - lowest) / (usual - lowest))
+            limit = np.maximum(self._tails(over), np.log1p(self.level))
+        else:
+            over = values - usual
+            limit = np.maximum(max(self._tails(over), self.one_sided * float(-over.min())), self.level * np.abs(usual))
+        return np.asarray(over / np.maximum(limit, np.finfo(np.float64).tiny), np.float64)
+
+    def _tails(self, over: Floats) -> float:
+        """What noise may reach: by its spread, and by how far it goes down, where no spike is."""
+        return max(self.height * spread(over), self.even * float(np.quantile(-over, 0.95)))
+
+    def _finding(self, run: RunCurves, role: Role, peaks: Ints, ends: Ints, excess: Floats) -> Finding:
         curve = run.cost(role)
-        steps = curve.steps[peaks]
-        period = _even_distance(steps)
-        values = [role.measures.shown(float(curve.values[peak])) for peak in peaks]
+        steps, took = curve.steps[peaks], curve.steps[ends] - curve.steps[peaks]
+        period, told = _period(run, curve, steps)
+        progress = measure(run, role)
+        large = float(curve.values[peaks].max()) - progress.at(int(steps[0])) >= self.large * progress.fall > 0
         highest = role.measures.shown(float(curve.values[peaks].max()))
-        again = f", one every {period} steps" if period else ""
         where = ", ".join(map(str, steps[:5])) + (", ..." if len(peaks) > 5 else "")  # noqa: PLR2004 - five fit a line
-        spikes = count(len(peaks), "spike")
+        spikes, again = count(len(peaks), "spike"), f", one every {period:g} steps{told}" if period else ""
         return self.finding(
-            Severity.WARNING if len(peaks) >= self.several else Severity.INFO,
+            Severity.WARNING if len(peaks) >= self.several or large else Severity.INFO,
             max(certainty(float(each), 1.0) for each in excess),
             Span((curve.name,), int(steps[0]), int(steps[-1])),
             f"{spikes}, first at step {steps[0]}",
-            f"{curve.name} shows {spikes} that recovered (step {where}), the largest to {highest:.4g}{again}.",
-            {"count": len(peaks), "steps": where, "highest": max(values, key=abs), "period": period},
+            f"{curve.name} shows {spikes} that recovered (step {where}), the largest to {highest:.4g}{again}. The "
+            f"way back took {count(int(np.median(took)), 'step')} as a rule, {took.max()} at most.",
+            {
+                "count": len(peaks),
+                "steps": where,
+                "highest": highest,
+                "period": period,
+                "share_of_points": len(peaks) / len(curve),
+                "usual_recovery_steps": float(np.median(took)),
+                "longest_recovery_steps": int(took.max()),
+            },
             (
                 "Clip the gradient norm (1.0 is a usual start).",
                 lower_rate(run),
-                "Look at the batches at these steps"
-                + (
-                    f": they come back every {period} steps, as one part of the data does once an epoch."
-                    if period
-                    else "."
-                ),
+                f"Look at the batches at these steps: they come back every {period:g} steps, as one part of the data "
+                "does once an epoch."
+                if period
+                else "Look at the batches at these steps.",
             ),
         )
 
 
-def _peaks(over: Floats, limit: Floats, longest: int) -> tuple[Ints, Floats]:
-    """The highest point of each jump that begins and ends within `longest` points, and its height."""
-    high = np.r_[False, over > limit, False]
+def _peaks(over: Floats, longest: int) -> tuple[Ints, Ints]:
+    """The highest point of each jump that begins and ends within `longest` points, and the first point after it."""
+    high = np.r_[False, over > 1, False]
     edges = np.flatnonzero(high[1:] != high[:-1])
     starts, ends = edges[::2], edges[1::2]
     recovered = (ends - starts <= longest) & (ends < len(over))
-    peaks = [
-        start + int(over[start:end].argmax()) for start, end in zip(starts[recovered], ends[recovered], strict=True)
-    ]
-    return np.asarray(peaks, np.int64), over[peaks] if peaks else np.empty(0)
+    starts, ends = starts[recovered], ends[recovered]
+    peaks = [start + int(over[start:end].argmax()) for start, end in zip(starts, ends, strict=True)]
+    return np.asarray(peaks, np.int64), ends
+
+
+def _period(run: RunCurves, curve: Curve, steps: Ints) -> tuple[float | None, str]:
+    """The distance at which spikes come back, and what it is where the run tells.
+
+    Either all stand equally far apart, or all in the same part of an epoch, though not every epoch has one: Rayleigh's
+    test of directions (Mardia and Jupp, "Directional Statistics", 2000).
+    """
+    for length, _ in epoch_lengths(run, curve):
+        towards = abs(np.exp(2j * np.pi * (steps % length) / length).mean()) if length > 0 else 0.0
+        if towards >= TOGETHER and np.exp(-len(steps) * towards**2) <= BY_CHANCE:
+            return length, ", an epoch"
+    even = _even_distance(steps)
+    return (float(even), "") if even else (None, "")
 
 
 def _even_distance(steps: Ints) -> int | None:

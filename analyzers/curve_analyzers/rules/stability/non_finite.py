@@ -30,7 +30,7 @@ class NonFinite(Analyzer):
 
     ## When it is wrong
     When the metric is undefined by nature for some evaluations, such as the precision of a class that does not occur.
-    Only losses, errors and gradient norms are looked at for that reason.
+    Only losses, gradient norms, and errors where no loss was logged, are looked at for that reason.
 
     ## Source
     Micikevicius et al., "Mixed Precision Training" (2018), on overflow; IEEE 754 on what follows from one NaN.
@@ -62,6 +62,10 @@ class NonFinite(Analyzer):
     quiet = (
         Example("a finite run", run(train_loss=decay(), val_loss=decay(floor=0.3))),
         Example(
+            "a percentage of targets that can be zero",
+            run(train_loss=decay(), val_loss=decay(floor=0.3), val_mape=decay().lost(0.0)),
+        ),
+        Example(
             "a precision that is undefined at first",
             run(train_loss=decay(), val_precision=line(0.1, 0.8).lost(0.0, 0.3)),
         ),
@@ -77,7 +81,9 @@ class NonFinite(Analyzer):
 
     @staticmethod
     def _lost(run: RunCurves, role: Role) -> bool:
-        looked_at = role.measures.kind in {Kind.LOSS, Kind.ERROR} or role.quantity == "gradient_norm"
+        # Beside a loss on the same data an error may be undefined by nature: a share of a target that is zero.
+        error = role.measures.kind is Kind.ERROR and Role(role.split, "loss") not in run
+        looked_at = role.measures.kind is Kind.LOSS or error or role.quantity == "gradient_norm"
         return looked_at and not np.isfinite(run.raw(role).values).all()
 
     def _finding(self, run: RunCurves, role: Role, first: int) -> Finding:

@@ -8,13 +8,48 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.epoch_length import once_an_epoch, part_of_an_epoch
 from curve_analyzers.examples import Example, decay, flat, line, run, sawtooth, valley
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.model import Curve, Floats, RunCurves
-from curve_analyzers.progress import measure
+from curve_analyzers.held_out_size import held_out_examples
+from curve_analyzers.model import Floats, RunCurves
+from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.remedies import lower_rate
-from curve_analyzers.signal import certainty, periodicity, running_median
+from curve_analyzers.signal import bins, certainty, periodicity, running_median
 from curve_analyzers.wording import percent
+
+LONG, BINS = 4000, 200  # points from which the level is taken from so many bins
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Swings:
+    """How a curve moves up and down around its level in a stretch of the run.
+
+    Attributes:
+        progress: The curve.
+        moves: (n,) what is left of the stretch without its level.
+        size: From trough to peak, in the unit of the curve; one point in five goes beyond.
+        below: The share of it that lies below the level.
+        scale: What it is measured by, the fall or where there is none the level.
+        grown: How many times larger the swings of the run's last quarter are than those of the second.
+    """
+
+    progress: Progress
+    moves: Floats
+    size: float
+    below: float
+    scale: float
+    grown: float
+
+    @property
+    def share(self) -> float:
+        """The size as a share of the scale; 0 where there is none."""
+        return self.size / self.scale if self.scale > 0 else 0.0
+
+    @property
+    def of(self) -> str:
+        """What it is a share of, in words."""
+        return "of the fall" if self.progress.fell else "of its level"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +65,8 @@ class Oscillation(Analyzer):
 
     ## When it is wrong
     When the curve is the loss of single mini-batches, which are noisy by nature: there only swings with a period or
-    swings that grow are told. Cyclical learning rates swing on purpose.
+    swings that grow are told. Cyclical learning rates swing on purpose. A mean over an epoch hides the swings within
+    it; then the held-out curve, measured at one moment, shows them, unless it is over few examples.
 
     ## Source
     Goodfellow, Bengio and Courville, "Deep Learning" (2016), chapter 11.4.1; Fisher's g test for the period (1929).
@@ -41,7 +77,7 @@ class Oscillation(Analyzer):
     explains = ("underfitting", "not_converged", "loss_spikes")
 
     swing: float = threshold(
-        0.15,
+        0.11,
         "from trough to peak in the second half, as a share of the fall, or of the level where it did not fall",
         gt=0,
     )
@@ -51,6 +87,14 @@ class Oscillation(Analyzer):
         300, "points up to which a curve is taken for one value an epoch, averaged over batches", ge=0
     )
     growing: float = threshold(2.0, "growth of the swings over the run that even noise does not show", gt=1)
+    both_ways: float = threshold(
+        0.2, "share of a swing that goes below the level; jumps up alone are spikes", gt=0, lt=0.5
+    )
+    dying: float = threshold(0.3, "swings at the end over those before, below which they have ended", ge=0)
+    stirred: float = threshold(0.1, "geometric mean of the swings of training and held-out curve", gt=0)
+    held_out: float = threshold(0.18, "that swing of the held-out curve, as a share of its fall", gt=0)
+    learned: float = threshold(0.3, "share of its way that the held-out curve must have come", ge=0, lt=1)
+    examples: float = threshold(100, "held-out examples below which its swings are `validation_noise`", ge=0)
 
     fires = (
         Example("a saw-tooth around a floor", run(train_loss=sawtooth(decay(floor=0.6), 0.3), params={"lr": 0.9})),
@@ -58,9 +102,19 @@ class Oscillation(Analyzer):
         Example("growing swings", run(train_loss=sawtooth(decay(floor=1.0), 0.15, growing=4))),
         Example("a jagged loss once an epoch", run(train_loss=decay(floor=0.6, noise=0.3))),
         Example("jagged, and never better than at first", run(train_loss=flat(2.0, 0.3))),
+        Example(
+            "most of it in the held-out curve",
+            run(train_loss=sawtooth(decay(floor=0.6), 0.07), val_loss=sawtooth(decay(floor=0.7), 0.35)),
+        ),
+        Example("at first, then it settled", run(train_loss=sawtooth(decay(floor=0.6), 0.9, growing=0.003))),
         Example("per step, with a period", run(2000, train_loss=sawtooth(decay(floor=0.6, noise=0.05), 0.3))),
     )
     quiet = (
+        Example("rewards of single episodes", run(200, reward=decay(0.0, 200.0, noise=30.0))),
+        Example(
+            "a short loss of each step",
+            run(200, train_loss=decay(noise=0.3), val_loss=decay(), sparse={"val_loss": 10}),
+        ),
         Example("mini-batch noise of a per-step loss", run(2000, train_loss=decay(noise=0.3))),
         Example(
             "a small validation set: validation_noise",
@@ -74,53 +128,107 @@ class Oscillation(Analyzer):
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
-        """Judge the first training curve; a held-out curve swings for reasons of its own."""
-        progress = measure(run, run.learning[0])
-        swings = _swings(progress.curve.values)
-        half = swings[len(swings) // 2 :]
-        size = float(np.subtract(*np.quantile(half, (0.9, 0.1))))
-        of, scale = ("of the fall", progress.fall) if progress.fell else ("of its level", abs(progress.end))
-        if not (scale > 0 and size >= self.swing * scale and size >= self.visible * abs(progress.start)):
-            return
-        likely, period = periodicity(half)
-        grown = _growth(swings)
-        # Up to so many points each stands for an epoch, the mean over its batches; then noise explains no swing.
-        averaged = bool(run.training) and len(progress.curve) <= self.averaged
-        if averaged or likely < self.chance or grown > self.growing:
-            share = size / scale
-            yield self._finding(run, progress.curve, share, of, period if likely < self.chance else None, grown)
+        """Judge the first training curve; where it is stirred only a little, the held-out curve beside it."""
+        role = run.learning[0]
+        progress = measure(run, role)
+        moves = moves_of(progress)
+        late = swings_in(progress, moves, 0.5, 1.0)
+        # The mean over the batches of an epoch: noise explains no swing. The episodes of a reward are few and differ.
+        averaged = role in run.training and role.quantity != "reward" and len(moves) <= self.averaged
+        averaged = averaged and once_an_epoch(run, progress.curve)
+        if self._swings(late, self.swing) and late.grown >= self.dying:
+            period = self._period(run, late)
+            if averaged or period or late.grown > self.growing:
+                yield self._finding(run, late, period)
+        elif averaged and (held_out := self._held_out(run, late)):
+            yield self._finding(run, held_out, None)
+        elif averaged and self._swings(early := swings_in(progress, moves, 0.125, 0.5), self.swing):
+            yield self._ended(run, early)
 
-    def _finding(
-        self, run: RunCurves, curve: Curve, share: float, of: str, period: float | None, grown: float
-    ) -> Finding:
-        since = int(curve.steps[len(curve) // 2])
-        apart = (curve.steps[-1] - curve.steps[0]) / max(len(curve) - 1, 1)
-        every = f", with a period of about {period * apart:.3g} steps" if period else ""
+    def _period(self, run: RunCurves, swings: Swings) -> float | None:
+        """The period of the swings in steps, where noise hardly has one and the order of the data is not its cause."""
+        likely, points = periodicity(swings.moves)
+        curve = swings.progress.curve
+        period = points * (float(curve.steps[-1]) - float(curve.steps[0])) / max(len(curve) - 1, 1)
+        return None if likely >= self.chance or part_of_an_epoch(run, curve, period) else period
+
+    def _swings(self, swings: Swings, limit: float) -> bool:
+        visible = swings.size >= self.visible * abs(swings.progress.start)
+        return swings.share >= limit and visible and swings.below >= self.both_ways
+
+    def _held_out(self, run: RunCurves, training: Swings) -> Swings | None:
+        """The first held-out curve that learned and swings with the training, and not for want of examples."""
+        examples = held_out_examples(run)
+        if examples is not None and examples < self.examples:
+            return None
+        for progress in measure_all(run, [role for role in run.held_out if role not in run.learning], self.least):
+            swings = swings_in(progress, moves_of(progress), 0.5, 1.0)
+            learned = progress.fell and progress.worth >= self.learned
+            together = swings.share * training.share >= self.stirred**2 and swings.grown >= self.dying
+            if learned and together and self._swings(swings, self.held_out):
+                return swings
+        return None
+
+    def _finding(self, run: RunCurves, swings: Swings, period: float | None) -> Finding:
+        curve, share, grown = swings.progress.curve, swings.share, swings.grown
+        every = f", with a period of about {period:.3g} steps" if period else ""
         growing = f", and the swings grow ({percent(grown - 1)} over the run)" if grown > self.growing else ""
+        limit = self.held_out if swings.progress.name not in {run.roles[role] for role in run.learning} else self.swing
         return self.finding(
             Severity.WARNING,
-            min(certainty(share, self.swing), 0.95),
-            Span((curve.name,), since, int(curve.steps[-1])),
-            f"swings of {percent(share)} {of}",
-            f"{curve.name} swings up and down by {percent(share)} {of}{every}{growing}.",
-            {"swing_share": share, "period_steps": period * float(apart) if period else None, "growth": grown},
-            (
-                lower_rate(run),
-                "Let the rate decay over the run (cosine, or a step down when the loss stalls).",
-                "Use a larger batch, or average the weights of the last steps.",
-            ),
+            min(certainty(share, limit), 0.95),
+            Span((curve.name,), int(curve.steps[len(curve) // 2]), int(curve.steps[-1])),
+            f"swings of {percent(share)} {swings.of}",
+            f"{curve.name} swings up and down by {percent(share)} {swings.of}{every}{growing}.",
+            {"swing_share": share, "period_steps": period, "growth": grown, "ended": False},
+            self._remedies(run),
+        )
+
+    def _ended(self, run: RunCurves, swings: Swings) -> Finding:
+        curve, share = swings.progress.curve, swings.share
+        first, last = int(curve.steps[len(curve) // 8]), int(curve.steps[len(curve) // 2])
+        return self.finding(
+            Severity.INFO,
+            min(certainty(share, self.swing), 0.9),
+            Span((curve.name,), first, last),
+            f"swings of {percent(share)} at first",
+            f"{curve.name} swung up and down by {percent(share)} {swings.of} in the first half of the run, then "
+            "settled: the rate was too high for that stretch.",
+            {"swing_share": share, "period_steps": None, "growth": swings.grown, "ended": True},
+            ("Warm the rate up for longer.", *self._remedies(run)),
+        )
+
+    @staticmethod
+    def _remedies(run: RunCurves) -> tuple[str, ...]:
+        return (
+            lower_rate(run),
+            "Let the rate decay over the run (cosine, or a step down when the loss stalls).",
+            "Use a larger batch, or average the weights of the last steps.",
         )
 
 
-def _swings(values: Floats) -> Floats:
-    """(n,) what is left of a curve without its level: the moves up and down."""
-    width = max(2 * (len(values) // 8) + 1, 5)
-    return values - running_median(values, width)
+def moves_of(progress: Progress) -> Floats:
+    """(n,) what is left of a curve without its level, the running median over a quarter of the run."""
+    values = progress.curve.values
+    if len(values) <= LONG:
+        return values - running_median(values, max(2 * (len(values) // 8) + 1, 5))
+    medians, edges = bins(values, BINS)
+    level = running_median(medians, 2 * (BINS // 8) + 1)
+    return values - np.interp(np.arange(len(values)), (edges[:-1] + edges[1:] - 1) / 2, level)
 
 
-def _growth(swings: Floats) -> float:
-    """How many times larger the swings of the last quarter are than those of the second."""
-    quarter = len(swings) // 4
-    early, late = np.abs(swings[quarter : 2 * quarter]), np.abs(swings[-quarter:])
+def swings_in(progress: Progress, moves: Floats, first: float, last: float) -> Swings:
+    """Measure the swings of a curve from one share of the run to another."""
+    begin = round(first * len(moves))
+    stretch = moves[begin : max(round(last * len(moves)), begin + 1)]
+    low, middle, high = (float(each) for each in np.quantile(stretch, (0.1, 0.5, 0.9)))
+    size, scale = high - low, progress.fall if progress.fell else abs(progress.end)
+    return Swings(progress, stretch, size, (middle - low) / size if size > 0 else 0.0, scale, _growth(moves))
+
+
+def _growth(moves: Floats) -> float:
+    """How many times larger the moves of the last quarter are than those of the second."""
+    quarter = len(moves) // 4
+    early, late = np.abs(moves[quarter : 2 * quarter]), np.abs(moves[-quarter:])
     before = float(np.quantile(early, 0.8))
     return float(np.quantile(late, 0.8)) / before if before > 0 else 1.0

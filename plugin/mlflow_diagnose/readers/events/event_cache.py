@@ -56,6 +56,11 @@ class EventCache:
         """What tells whether a file that is kept has changed, as of when it was last expected."""
         return self._stamps.get(path)
 
+    def clear(self) -> None:
+        """Forget all that is held: the files may have grown since."""
+        self._held.clear()
+        self._points = 0
+
     def look(self, path: PurePath) -> EventFile:
         """A file, which is held for when it is taken."""
         if path not in self._held or path in self._grown:

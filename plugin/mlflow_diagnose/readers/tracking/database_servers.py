@@ -74,7 +74,7 @@ class Server(Database):
         except NoSuchTableError:
             return frozenset()
 
-    def rows(self, query: str, **values: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, **values: str | int) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         return [tuple(row) for row in self.connection.execute(text(query), values)]
 

@@ -90,7 +90,7 @@ class Database(ABC):
         """The columns of a table; none where there is no such table."""
 
     @abstractmethod
-    def rows(self, query: str, **values: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, **values: str | int) -> list[tuple[Any, ...]]:
         """The rows of a query."""
 
     @abstractmethod
@@ -140,7 +140,7 @@ class SqliteFile(Database):
         """The columns of a table; none where there is no such table."""
         return frozenset(name for (name,) in self.rows("SELECT name FROM pragma_table_info(:name)", name=table))
 
-    def rows(self, query: str, **values: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, **values: str | int) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         return self.connection.execute(query, values).fetchall()
 

@@ -21,6 +21,7 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 CHATTY = ("mlflow", "alembic", "sqlalchemy", "urllib3")
 
@@ -52,6 +53,10 @@ def reason(error: Exception) -> str:
             return "no answer in time"
         if refused := re.search(r"too many (\d+) error responses", text):
             return f"the server answers with HTTP status {refused[1]}; its log says why"
+        if broken := re.search(r"Connection\w*Error\(\d+, '([^']+)'\)", text):
+            return broken[1]
+        if "RemoteDisconnected" in text:
+            return "the server ended the connection without an answer"
         if system := re.search(r"\[Errno -?\d+\] ([^'\"()\\]+)", text):
             return system[1]
     return first_line(error)

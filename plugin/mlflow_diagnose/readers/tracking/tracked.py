@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from curve_analyzers.model import RawRun
+from mlflow_diagnose.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from curve_analyzers.model import RawCurve
 
-__all__ = ["DELETED", "tracked_run"]
+__all__ = ["DELETED", "PAGE", "no_experiment", "tracked_run"]
 
 DELETED = "the run is deleted in MLflow, so nothing can be written to it"
 NOT_THE_USERS = ("mlflow.", "diagnose.")
+PAGE = "diagnose.page"  # on the run of ours that holds the page of its experiment, and is no training run
+PARENT = "mlflow.parentRunId"  # what makes a run the child of a sweep is kept
 
 
 def tracked_run(
@@ -27,8 +30,9 @@ def tracked_run(
     status: str,
     deleted: bool,
     notes: Sequence[str] = (),
+    experiment_id: str = "",
 ) -> RawRun:
-    """A run without the tags that MLflow and we write, and with a note where it is deleted.
+    """A run without the tags that MLflow and we write, but for its parent's, and with a note where it is deleted.
 
     Args:
         run_id: What names it in its store.
@@ -39,6 +43,7 @@ def tracked_run(
         status: MLflow's word for its state.
         deleted: Whether it is deleted, and MLflow refuses to write to it.
         notes: What had to be left out or repaired.
+        experiment_id: The experiment it belongs to, for a link to it.
     """
     return RawRun(
         source="mlflow",
@@ -46,7 +51,13 @@ def tracked_run(
         name=name or run_id,
         curves=curves,
         params=dict(params),
-        tags={key: text for key, text in tags.items() if not key.startswith(NOT_THE_USERS)},
+        tags={key: text for key, text in tags.items() if key in {PARENT, PAGE} or not key.startswith(NOT_THE_USERS)},
         status=status,
         notes=(*([DELETED] if deleted else []), *notes),
+        experiment_id=experiment_id,
     )
+
+
+def no_experiment(shown: str, name: str) -> BadInputError:
+    """That a store has no experiment of a name."""
+    return BadInputError(f"MLflow at {shown} has no experiment {name!r}")

@@ -11,7 +11,7 @@ from urllib.request import pathname2url
 
 from mlflow_diagnose.text import plain
 
-__all__ = ["default_tracking_uri", "first_line", "is_database", "shown", "without_secrets"]
+__all__ = ["absolute", "default_tracking_uri", "first_line", "is_database", "shown", "without_secrets"]
 
 DATABASES = frozenset({"mssql", "mysql", "postgresql", "sqlite"})
 LONGEST_REASON = 300
@@ -29,6 +29,16 @@ def default_tracking_uri() -> str:
     # As MLflow writes it, percent signs and all.
     prefix = "sqlite://" if sys.platform == "win32" else "sqlite:///"
     return prefix + posixpath.abspath(pathname2url(str(Path("mlflow.db").absolute())))
+
+
+def absolute(uri: str) -> str:
+    """A tracking URI with the whole path of what it names on this machine, for a process in another directory."""
+    scheme, separator, rest = uri.partition("://")
+    if separator and scheme.lower().startswith("sqlite"):
+        path = rest.removeprefix("/")
+        relative = path and path != ":memory:" and not path.startswith(("/", "file:"))
+        return f"{scheme}:///{Path.cwd() / path}" if relative else uri
+    return uri if separator or uri.startswith("file:") else str(Path(uri).absolute())
 
 
 def is_database(uri: str) -> bool:

@@ -1,0 +1,1 @@
+"""The rules over many runs, one a file."""

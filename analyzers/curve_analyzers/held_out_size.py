@@ -1,0 +1,46 @@
+"""How many examples the held-out data has, as far as a run's params or its scores tell."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curve_analyzers.hyperparameters import validation_size
+from curve_analyzers.model import Curve, RunCurves
+
+__all__ = ["COUNTED", "FULL", "held_out_examples"]
+
+COUNTED = ("accuracy", "error_rate")  # scores that are a number of examples over all of them
+FULL = 1.5  # a share does not exceed 1; what exceeds this is a percentage
+ROUNDING = 0.02  # of one example's share, by which a logged score may miss a whole number of them
+DIGITS = 1e-4  # to which scores are often rounded
+MULTIPLES = 4  # the smallest difference seen may be that of so many examples
+MOST = 400  # examples up to which single ones show in a score of four digits
+
+
+def held_out_examples(run: RunCurves) -> int | None:
+    """The number of held-out examples: as logged, else from the steps in which a score moves; None where unknown.
+
+    A share of n examples is a whole number of n-ths. Where few numbers n make all values of a score whole, the least
+    such n is told; larger sets than `MOST` are not.
+    """
+    if (logged := validation_size(run)) is not None:
+        return logged
+    scores = [role for role in run.held_out_scores() if role.quantity in COUNTED and not role.part]
+    return next(filter(None, (_examples(run[role]) for role in scores if len(run[role]))), None)
+
+
+def _examples(score: Curve) -> int | None:
+    shares = np.unique(score.values) / (100.0 if np.abs(score.values).max() > FULL else 1.0)
+    apart = np.diff(shares)
+    apart = apart[apart > 1 / (2 * MOST)]
+    if len(apart) < 2:  # noqa: PLR2004 - two values may be whole shares of anything
+        return None
+    for multiple in range(1, MULTIPLES + 1):
+        about = multiple / float(apart.min())
+        # Rounding of the logged values moves the smallest difference, and the number it stands for the more of them.
+        off = round(about * about * DIGITS) + 1
+        for examples in sorted(range(max(2, round(about) - off), round(about) + off + 1), key=lambda n: abs(n - about)):
+            counts = shares * examples
+            if examples <= MOST and bool((np.abs(counts - np.round(counts)) <= ROUNDING).all()):
+                return examples
+    return None

@@ -1,0 +1,108 @@
+"""The rule `precision_recall_imbalance`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from curve_analyzers.analyzer import Analyzer, Need, threshold
+from curve_analyzers.examples import Example, decay, flat, run
+from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.model import Curve, Role, RunCurves, Split
+from curve_analyzers.signal import certainty, spread
+
+
+def pairs(run: RunCurves) -> list[tuple[Role, Role]]:
+    """Precision and recall of the same data and part, held-out data first."""
+    splits = (Split.VAL, Split.TEST, Split.TRAIN)
+    precisions = [role for split in splits for role in run.scores(split) if role.quantity == "precision"]
+    return [(role, recall) for role in precisions if (recall := replace(role, quantity="recall")) in run]
+
+
+PRECISION_AND_RECALL = Need(
+    "no precision and recall were logged on the same data",
+    lambda run: [min(run[precision], run[recall], key=len) for precision, recall in pairs(run)],
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrecisionRecallImbalance(Analyzer):
+    """Precision is bought with recall, or recall with precision.
+
+    ## Why it matters
+    A model with a precision of 0.95 and a recall of 0.2 misses four in five of what it was built to find; the other
+    way round most of what it finds is wrong. Either may be wanted, but mostly it is a threshold nobody chose.
+
+    ## What to try
+    Move the decision threshold: look at the precision-recall curve on held-out data and choose the point that fits
+    the cost of a miss and of a false alarm. Then look at the class weights and the sampling, which push one way.
+
+    ## When it is wrong
+    When the one is wanted at the price of the other, as in a first screening (recall) or in an alarm that wakes
+    somebody (precision).
+
+    ## Source
+    Saito and Rehmsmeier, "The Precision-Recall Plot Is More Informative than the ROC Plot" (2015).
+    """
+
+    needs = (PRECISION_AND_RECALL,)
+    least = 2
+    vouches = False
+    explains = ("class_imbalance", "poor_initial_loss", "loss_metric_disagreement", "leakage_suspected", "oscillation")
+
+    apart: float = threshold(0.25, "distance of precision and recall at the end of the run", gt=0, lt=1)
+    ratio: float = threshold(0.75, "the lower as a share of the higher, above which they are within a band", gt=0, lt=1)
+    end: float = threshold(0.2, "share of the run at its end whose level counts", gt=0, le=1)
+
+    fires = (
+        Example("precision 0.95, recall 0.2", run(val_precision=decay(0.5, 0.95), val_recall=decay(0.1, 0.2))),
+        Example("most of what is found is wrong", run(12, val_precision=decay(0.1, 0.3), val_recall=decay(0.5, 0.97))),
+        Example("as percentages", run(val_precision=decay(50, 93, noise=0.5), val_recall=decay(5, 31, noise=0.5))),
+        Example("of one class", run(val_rare_precision=decay(0.1, 0.9), val_rare_recall=decay(0.1, 0.3))),
+        Example("per step, noisy", run(2000, train_precision=decay(0.1, 0.9, noise=0.1), train_recall=flat(0.3, 0.1))),
+    )
+    quiet = (
+        Example("both within a band", run(val_precision=decay(0.1, 0.9), val_recall=decay(0.1, 0.75))),
+        Example("both poor", run(val_precision=decay(0.01, 0.12), val_recall=decay(0.01, 0.05))),
+        Example("apart at first", run(val_precision=decay(0.9, 0.88), val_recall=decay(0.05, 0.8))),
+        Example("noise", run(val_precision=flat(0.6, 0.15), val_recall=flat(0.5, 0.15))),
+        Example("of two classes", run(val_rare_precision=decay(0.1, 0.9), val_common_recall=decay(0.1, 0.3))),
+    )
+
+    def check(self, run: RunCurves) -> Iterator[Finding]:
+        """Judge the two on the same data and of the same class; the widest gap speaks for the run."""
+        long = [pair for pair in pairs(run) if all(len(run[role]) >= self.least for role in pair)]
+        told = [finding for pair in long if (finding := self._judge(run, *pair))]
+        if told:
+            yield max(told, key=lambda finding: finding.confidence)
+
+    def _judge(self, run: RunCurves, precision: Role, recall: Role) -> Finding | None:
+        curves = run[precision], run[recall]
+        percent = any(curve.values.max() > 1.5 for curve in curves)  # noqa: PLR2004 - a share does not exceed 1
+        (p, p_spread), (r, r_spread) = (self._level(curve, 100.0 if percent else 1.0) for curve in curves)
+        low, high = sorted((p, r))
+        apart = high - low
+        if apart < self.apart or apart < float(np.hypot(p_spread, r_spread)) or low > self.ratio * high:
+            return None
+        fault, way = ("misses most of what it should find", "down") if r < p else ("finds much that is wrong", "up")
+        since = max(int(curve.steps[0]) for curve in curves)
+        return self.finding(
+            Severity.WARNING,
+            min(certainty(apart, self.apart), 0.9),
+            Span(tuple(curve.name for curve in curves), since, max(since, *(int(curve.steps[-1]) for curve in curves))),
+            f"precision {p:.2g}, recall {r:.2g}",
+            f"{curves[0].name} is {p:.3g} and {curves[1].name} {r:.3g} at the end: the model {fault}.",
+            {"precision": p, "recall": r, "apart": apart},
+            (
+                f"Move the decision threshold {way}: choose it on the precision-recall curve of held-out data.",
+                "Look at class weights and sampling: they decide which of the two mistakes is the cheaper one.",
+                "Judge by F1, or by F-beta with the cost of a miss over that of a false alarm as beta squared.",
+            ),
+        )
+
+    def _level(self, curve: Curve, full: float) -> tuple[float, float]:
+        """The level at the end and the spread around it, as shares."""
+        values = curve.values[-max(1, round(self.end * len(curve))) :] / full
+        return float(np.median(values)), spread(values)

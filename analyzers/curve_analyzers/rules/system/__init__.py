@@ -1,0 +1,1 @@
+"""What the machine and the clock did meanwhile: time and memory, not learning."""
