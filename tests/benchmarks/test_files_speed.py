@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.targets import Target
 from mlflow_diagnose.readers.mlflow import MlflowReader
 from mlflow_diagnose.readers.mlflow_files import MlflowFilesReader
 from rawruns import client_at
@@ -74,6 +75,19 @@ def the_bytes(folder, _):
     return sum(path.read_bytes().count(b"\n") for path in folder.glob("0/*/metrics/*"))
 
 
+GROUP = "a file store, 500,000 points"
+NAME = "test_half_a_million_points_in_a_thousand_files"
+TARGETS = (
+    Target(
+        "a file store: times MLflow's API",
+        (GROUP, f"{NAME}[ours]"),
+        (GROUP, f"{NAME}[mlflow_runs]"),
+        at_least=20,
+    ),
+)
+
+
+@pytest.mark.benchmark(group=GROUP)
 @pytest.mark.parametrize("reader", [ours, ours_one_by_one, mlflow_runs, mlflow_histories, the_bytes])
 def test_half_a_million_points_in_a_thousand_files(benchmark, store, monkeypatch, reader):
     """Every point is there."""

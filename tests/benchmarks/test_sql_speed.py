@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from benchmarks.stores import METRICS, POINTS, big_store, copied_to, run_id
+from benchmarks.stores import METRICS, POINTS, copied_to, run_id
+from benchmarks.targets import Target
 from mlflow_diagnose.readers.mlflow_sql import SqlReader
 from postgres import binaries, postgres
 
@@ -32,17 +33,30 @@ print(points, int(peak[1]) // 1024)
 """
 COMMAND = "import sys; from mlflow_diagnose.cli import main; main(sys.argv[1:])"
 
-
-@pytest.fixture(scope="session")
-def runs(request):
-    """How many runs the store has: 2,000 at most."""
-    return max(20, int(2000 * request.config.getoption("--share")))
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory, runs):
-    """The big store in sqlite."""
-    return big_store(tmp_path_factory.mktemp("big"), runs)
+EVERY_RUN, ONE_RUN, PROCESS, POSTGRESQL = "sqlite, every run", "sqlite, one run", "a process", "PostgreSQL, 100 runs"
+ALONE = EVERY_RUN, "test_ours_in_a_process_of_its_own"
+IMPORT = PROCESS, "test_process[import mlflow]"
+TARGETS = (
+    Target("sqlite, 10 M points: times its scan", (EVERY_RUN, "test_ours"), (EVERY_RUN, "test_scan"), at_most=3),
+    Target("sqlite, 10 M points: MB of memory", ALONE, at_most=600, of="MB"),
+    Target("sqlite, one run: times the bare query", (ONE_RUN, "test_ours"), (ONE_RUN, "test_bare"), at_most=4),
+    *(
+        Target(
+            f"PostgreSQL by {driver}: times MlflowClient",
+            (POSTGRESQL, f"test_ours[{driver}]"),
+            (POSTGRESQL, "test_mlflow"),
+            at_least=15,
+        )
+        for driver in ("psycopg2", "psycopg")
+    ),
+    Target(
+        "RUN_ID --no-write, whole process: share of `import mlflow`",
+        (PROCESS, "test_process[the command]"),
+        IMPORT,
+        at_most=1 / 3,
+    ),
+    Target("--help: seconds", (PROCESS, "test_process[--help]"), at_most=0.3),
+)
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +100,7 @@ def bare(store, *run_ids):
         return sum(connection.execute(f"{SUMS} WHERE run_uuid = ?", (each,)).fetchone()[0] for each in run_ids)
 
 
-@pytest.mark.benchmark(group="sqlite, every run")
+@pytest.mark.benchmark(group=EVERY_RUN)
 class TestEveryRun:
     """10 M points of 2,000 runs."""
 
@@ -115,7 +129,7 @@ class TestEveryRun:
         assert megabytes < 600
 
 
-@pytest.mark.benchmark(group="sqlite, one run")
+@pytest.mark.benchmark(group=ONE_RUN)
 class TestOneRun:
     """5,000 points of the big store."""
 
@@ -132,19 +146,22 @@ class TestOneRun:
         assert benchmark.pedantic(through_mlflow, (store.uri, [run_id(7)]), rounds=1) == len(METRICS) * POINTS
 
 
-@pytest.mark.benchmark(group="a process")
+@pytest.mark.benchmark(group=PROCESS)
 class TestProcess:
     """A question and its answer, from the start of Python."""
 
-    @pytest.mark.parametrize("what", ["the command", "import mlflow", "import numpy"])
+    @pytest.mark.parametrize("what", ["the command", "--help", "import mlflow", "import numpy"])
     def test_process(self, benchmark, store, what):
         """The command reads a run, judges it and prints its report."""
-        words = [COMMAND, run_id(7), "--no-write", "--tracking-uri", store.uri] if what == "the command" else [what]
-        call = [sys.executable, "-c", *words]
+        commands = {
+            "the command": [COMMAND, run_id(7), "--no-write", "--tracking-uri", store.uri],
+            "--help": [COMMAND, "--help"],
+        }
+        call = [sys.executable, "-c", *commands.get(what, [what])]
         benchmark.pedantic(subprocess.run, (call,), {"capture_output": True, "check": True}, rounds=7, warmup_rounds=1)
 
 
-@pytest.mark.benchmark(group="PostgreSQL, 100 runs")
+@pytest.mark.benchmark(group=POSTGRESQL)
 class TestPostgresql:
     """500,000 points."""
 

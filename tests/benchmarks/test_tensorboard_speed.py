@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -24,10 +25,33 @@ from tensorboard.data.proto.data_provider_pb2_grpc import TensorBoardDataProvide
 from tensorboard.util.tensor_util import make_ndarray
 
 from benchmarks.logs import DATA_SETS
+from benchmarks.targets import Target
 from mlflow_diagnose.readers.tensorboard import TensorBoardReader
 
 if TYPE_CHECKING:
     from benchmarks.logs import DataSet
+
+
+def reading(data: str, reader: str) -> tuple[str, str]:
+    """The benchmark of a reader on a logdir."""
+    return data, f"test_reading[{data}-{reader}]"
+
+
+ONE_FILE, MANY_RUNS, IMAGES, SMALL_RUNS = (DATA_SETS[place].name for place in (0, 2, 3, 4))
+THE_COMMAND = ONE_FILE, "test_the_whole_command"
+TARGETS = (
+    Target(f"{ONE_FILE}: times tbparse", reading(ONE_FILE, "ours"), reading(ONE_FILE, "tbparse"), at_least=80),
+    Target(f"{ONE_FILE}: times data-server", reading(ONE_FILE, "ours"), reading(ONE_FILE, "data_server"), at_least=2),
+    Target(
+        f"{MANY_RUNS}: times data-server", reading(MANY_RUNS, "ours"), reading(MANY_RUNS, "data_server"), at_least=1.5
+    ),
+    Target(f"{IMAGES}: share of reading the bytes", reading(IMAGES, "ours"), reading(IMAGES, "the_bytes"), at_most=3),
+    Target(
+        f"{SMALL_RUNS}: times data-server", reading(SMALL_RUNS, "ours"), reading(SMALL_RUNS, "data_server"), at_least=1
+    ),
+    Target("the whole command on 1 M scalars: times tbparse", THE_COMMAND, reading(ONE_FILE, "tbparse"), at_least=10),
+)
+COMMAND = "import sys; from mlflow_diagnose.cli import main; main(sys.argv[1:])"
 
 
 def ours(folder: Path, _: DataSet, *, verify: bool = False) -> int:
@@ -111,3 +135,17 @@ def test_reading(benchmark, laid_down, reader):
     benchmark.group = data.name
     found = benchmark.pedantic(reader, (folder, data), rounds=READERS[reader])
     assert found == (0 if reader is the_bytes else points)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("laid_down", DATA_SETS[:1], indirect=True, ids=[""])
+def test_the_whole_command(benchmark, laid_down):
+    """From the start of Python to the JSON report of the one large file."""
+    folder, data, _ = laid_down
+    benchmark.group, benchmark.name = data.name, "test_the_whole_command"
+    words = [COMMAND, "--logdir", folder, "--no-write", "--format", "json"]
+    command = [sys.executable, "-c", *words]
+    done = benchmark.pedantic(
+        subprocess.run, (command,), {"capture_output": True, "check": True}, rounds=5, warmup_rounds=1
+    )
+    assert b'"verdict"' in done.stdout
