@@ -15,6 +15,7 @@ from mlflow_diagnose.readers.tracking.uri import first_line, shown
 
 __all__ = ["ENGINES", "Engine"]
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 ENGINES = ("local", "dask", "ray", "spark")
@@ -61,22 +62,22 @@ class Engine:
                 ) from error
         return cls(name, address, jobs)
 
-    def chunks(self, run_ids: Sequence[str], *, dear: bool) -> list[list[str]]:
-        """Runs in pieces, as they are handed to workers.
+    def chunks(self, items: Sequence[Item], *, dear: bool) -> list[list[Item]]:
+        """Runs, or what else there is one of for each run, in pieces as they are handed to workers.
 
         Args:
-            run_ids: The runs.
-            dear: Whether a run takes long, as it does with artifacts.
+            items: What is to be worked on.
+            dear: Whether one takes long, as a run does with artifacts.
         """
-        size = min(DEAR if dear else CHEAP, -(-len(run_ids) // (self._workers(len(run_ids)) * CHUNKS)) or 1)
-        return [list(run_ids[first : first + size]) for first in range(0, len(run_ids), size)]
+        size = min(DEAR if dear else CHEAP, -(-len(items) // (self._workers(len(items)) * CHUNKS)) or 1)
+        return [list(items[first : first + size]) for first in range(0, len(items), size)]
 
     def is_here(self, runs: int) -> bool:
         """Whether the work on so many runs is done in this very process."""
         return self.name == "local" and self._workers(runs) == 1
 
     def spread(
-        self, work: Callable[[list[str]], Result], chunks: Sequence[list[str]]
+        self, work: Callable[[list[Item]], Result], chunks: Sequence[list[Item]]
     ) -> Iterator[Result | DiagnoseError]:
         """What `work` makes of each chunk, in their order; in place of one that no worker survives, an error.
 
@@ -101,7 +102,7 @@ class Engine:
                         place, deaths = place + 1, 0
 
     def _round(
-        self, work: Callable[[list[str]], Result], chunks: Sequence[list[str]], options: dict[str, Any]
+        self, work: Callable[[list[Item]], Result], chunks: Sequence[list[Item]], options: dict[str, Any]
     ) -> Iterator[Result]:
         """What `work` makes of each chunk until a worker dies."""
         from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - for many runs alone
