@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
+import signal
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +24,7 @@ ENGINES = ("local", "dask", "ray", "spark")
 PACKAGES = {"dask": "distributed", "ray": "ray", "spark": "joblibspark"}  # what each is imported from
 IDLE = 20  # seconds after which a process without work ends, as it does where the call that started it was killed
 DEATHS = 3  # workers that may die over one chunk before it counts as what kills them
-AHEAD = 4  # chunks for each worker that are on their way to it
+AHEAD = 2  # chunks for each worker that are on their way to it; loky cannot end in peace while more wait than that
 ROUND = 16  # the same with an engine whose results come a round at a time, and whose workers start with each
 WORTH = 40  # runs, from which other processes make up for the seconds that each takes to start
 CHEAP, DEAR = 100, 16  # runs in a chunk, without and with drawing artifacts
@@ -113,9 +115,16 @@ class Engine:
                 for first in range(0, len(chunks), ROUND * jobs):
                     yield from Parallel(batch_size=1)(map(delayed(work), chunks[first : first + ROUND * jobs]))
                 return
-            yield from Parallel(batch_size=1, pre_dispatch=AHEAD * jobs, return_as="generator")(
-                map(delayed(work), chunks)
-            )
+            parallel = Parallel(batch_size=1, pre_dispatch=AHEAD * jobs, return_as="generator")
+            with _uninterrupted() if self.name == "local" else nullcontext():
+                results = parallel(map(delayed(work), chunks))  # starts the workers, and does not wait for them
+            try:
+                for result in results:  # noqa: UP028 - what ends this must not end that by itself
+                    yield result
+            finally:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # that tasks are cancelled, where nobody wants the rest
+                    results.close()
 
     def _workers(self, runs: int) -> int:
         if self.jobs:
@@ -138,17 +147,24 @@ class Engine:
             yield options
 
 
-def _told(what: threading.ExceptHookArgs) -> None:
-    """Tell of an error in a thread; not of the one that joblib's own meets where a call is interrupted."""
-    if what.thread is None or what.thread.name != "ExecutorManagerThread":
-        TELL(what)
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Processes and threads that are started here never see a Ctrl-C, which reaches all of a terminal's processes.
 
-
-TELL = threading.excepthook
+    It is for the caller, who ends them; by themselves they would tell of it with tracebacks.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which would let it through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _local(_: str, __: ExitStack) -> dict[str, Any]:
-    threading.excepthook = _told
     # A worker that had one thread of OpenBLAS for each core would fight the other workers for them.
     return {"backend": "loky", "inner_max_num_threads": 1, "idle_worker_timeout": IDLE}
 
