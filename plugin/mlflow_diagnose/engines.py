@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +29,8 @@ IDLE = 20  # seconds after which a process without work ends, as it does where t
 LET_GO = 5  # seconds for a thread to end at the end of the program
 DEATHS = 3  # workers that may die over one chunk before it counts as what kills them
 AHEAD = 2  # chunks for each worker that are on their way to it; loky cannot end in peace while more wait than that
-ROUND = 16  # the same with an engine whose results come a round at a time, and whose workers start with each
+IN_ROUNDS = {"ray", "spark"}  # whose backends give results only when all are there
+ROUND = 16  # chunks for each of their workers, some of which start with each round
 WORTH = 40  # runs, from which other processes make up for the seconds that each takes to start
 CHEAP, DEAR = 100, 16  # runs in a chunk, without and with drawing artifacts
 CHUNKS = 8  # for each worker at least, so that all of them end together
@@ -114,7 +116,7 @@ class Engine:
 
         jobs = self._workers(sum(map(len, chunks)))
         with parallel_config(**options, n_jobs=jobs):
-            if self.name == "ray":  # its backend gives results only when all are there
+            if self.name in IN_ROUNDS:
                 for first in range(0, len(chunks), ROUND * jobs):
                     yield from Parallel(batch_size=1)(map(delayed(work), chunks[first : first + ROUND * jobs]))
                 return
@@ -208,12 +210,15 @@ def _ray(address: str, stack: ExitStack) -> dict[str, Any]:
 
 def _spark(address: str, stack: ExitStack) -> dict[str, Any]:
     from joblibspark import register_spark  # noqa: PLC0415 - an extra
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - the same
 
-    if address:
-        from pyspark.sql import SparkSession  # noqa: PLC0415 - the same
-
-        session = SparkSession.builder.master(address).getOrCreate()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else the path's `python3`, which may be another
+    known = SparkSession.getActiveSession()
+    quiet = SparkSession.builder.config("spark.ui.showConsoleProgress", "false")
+    session = known or (quiet.master(address) if address else quiet).getOrCreate()
+    if known is None:
         stack.callback(session.stop)
+        session.sparkContext.setLogLevel("ERROR")
     register_spark()
     return {"backend": "spark"}
 
