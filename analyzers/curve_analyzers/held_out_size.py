@@ -39,8 +39,9 @@ def _examples(score: Curve) -> int | None:
         about = multiple / float(apart.min())
         # Rounding of the logged values moves the smallest difference, and the number it stands for the more of them.
         off = round(about * about * DIGITS) + 1
-        for examples in sorted(range(max(2, round(about) - off), round(about) + off + 1), key=lambda n: abs(n - about)):
+        near = range(max(2, round(about) - off), min(MOST, round(about) + off) + 1)
+        for examples in sorted(near, key=lambda n: abs(n - about)):
             counts = shares * examples
-            if examples <= MOST and bool((np.abs(counts - np.round(counts)) <= ROUNDING).all()):
+            if bool((np.abs(counts - np.round(counts)) <= ROUNDING).all()):
                 return examples
     return None
