@@ -12,13 +12,21 @@ from curve_analyzers.model import Floats, Ints
 __all__ = ["NORMAL_MAD", "bins", "certainty", "noise", "periodicity", "running_median", "spread"]
 
 NORMAL_MAD = 1.4826  # a normal distribution's standard deviation over its median absolute deviation
+DIFFERENCES = (6**0.5, 20**0.5, 70**0.5)  # how much white noise grows in differences of the second order and above
+FALLS = 0.7  # of an estimate, below which the next order's is better for more than chance
+LEAST_BENDS, MOST_BENDS = (
+    4,
+    500,
+)  # differences, from which a median says more than one of them; and above which no bend counts
 
 
 def noise(values: Floats) -> float:
     """Standard deviation of the point-to-point noise of a curve, whatever its trend.
 
     From second differences, which a smooth trend hardly touches, by their median size, which steps and spikes hardly
-    touch: the pseudo-residuals of Gasser, Sroka and Jennen-Steinmetz (Biometrika 73, 1986) made robust.
+    touch: the pseudo-residuals of Gasser, Sroka and Jennen-Steinmetz (Biometrika 73, 1986) made robust. Few points on
+    a bend are taken for noise by these; so the order is raised for as long as the estimate goes on falling, as in the
+    variate difference method (Tintner, "The Variate Difference Method", 1940).
 
     Args:
         values: (n,) finite.
@@ -28,9 +36,18 @@ def noise(values: Floats) -> float:
     """
     if len(values) < 3:  # noqa: PLR2004 - a second difference takes three
         return 0.0
+    found = math.inf
     with np.errstate(over="ignore", invalid="ignore"):
-        second = np.abs(values[:-2] - 2 * values[1:-1] + values[2:])
-    return float(NORMAL_MAD * np.median(second) / np.sqrt(6.0))
+        differences = values[:-2] - 2 * values[1:-1] + values[2:]
+        for scale in DIFFERENCES:
+            now = float(NORMAL_MAD * np.median(np.abs(differences)) / scale)
+            if not now < FALLS * found:
+                break
+            found = now
+            if not LEAST_BENDS <= len(differences) <= MOST_BENDS:
+                break
+            differences = np.diff(differences)
+    return found
 
 
 def spread(values: Floats) -> float:

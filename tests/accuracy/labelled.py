@@ -68,7 +68,7 @@ def load(part: str) -> list[LabelledRun]:
             RawRun("mlflow", entry["run"], entry["run"], curves.get(entry["run"], ()), entry["params"]),
             entry["kind"],
             entry["label"],
-            frozenset(entry["also"]) | (frozenset() if entry["label"] == HEALTHY else frozenset(entry["measured"])),
+            frozenset(entry["also"]) | frozenset(entry["measured"]),
             bool(entry["shows"]),
         )
         for entry in entries

@@ -50,7 +50,14 @@ class PrecisionRecallImbalance(Analyzer):
     needs = (PRECISION_AND_RECALL,)
     least = 2
     vouches = False
-    explains = ("class_imbalance", "poor_initial_loss", "loss_metric_disagreement", "leakage_suspected", "oscillation")
+    explains = (  # a loss of weighted classes is not that of the held-out data
+        "class_imbalance",
+        "poor_initial_loss",
+        "loss_metric_disagreement",
+        "leakage_suspected",
+        "oscillation",
+        "over_regularized",
+    )
 
     apart: float = threshold(0.25, "distance of precision and recall at the end of the run", gt=0, lt=1)
     ratio: float = threshold(0.75, "the lower as a share of the higher, above which they are within a band", gt=0, lt=1)

@@ -57,6 +57,7 @@ class LeakageSuspected(Analyzer):
     regularized: float = threshold(
         3.0, "the same factor again, where training is regularized by a logged dropout", ge=1
     )
+    strong: float = threshold(0.6, "logged dropout that leaves training behind without any leak", gt=0, le=1)
 
     fires = (
         Example(
@@ -124,11 +125,12 @@ class LeakageSuspected(Analyzer):
     def _train(self, run: RunCurves, role: Role) -> Finding | None:
         other = replace(role, split=Split.TRAIN)
         told = role.measures.kind in {Kind.LOSS, Kind.ERROR} or role.quantity == "accuracy"
-        if not told or other not in run or min(len(run[role]), len(run[other])) < self.least:
+        dropped = dropout(run) or 0.0
+        if not told or dropped >= self.strong or other not in run or min(len(run[role]), len(run[other])) < self.least:
             return None
         train, val = measure(run, other), measure(run, role)
         misses, left = train.end - _lag(train, len(val.curve)) - train.perfect, val.end - val.perfect
-        factor = self.better * (self.regularized if dropout(run) else 1.0)
+        factor = self.better * (self.regularized if dropped else 1.0)
         apart = self.apart if train.quantity.bounded else 0.0
         if not (train.fell and misses - left > apart and misses >= factor * left and train.beyond_noise(misses - left)):
             return None
