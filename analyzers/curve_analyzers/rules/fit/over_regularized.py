@@ -113,10 +113,10 @@ class OverRegularized(Analyzer):
         ),
         Example("nothing logged", run(train_loss=decay(floor=1.6), val_loss=decay(floor=0.6))),
         Example("only scores", run(train_accuracy=decay(0.1, 0.45), val_accuracy=decay(0.1, 0.75))),
-        Example("12 epochs", run(12, train_loss=decay(floor=1.3), val_loss=decay(floor=0.7))),
+        Example("12 epochs", run(12, train_loss=decay(floor=1.6), val_loss=decay(floor=0.6))),
         Example(
             "per step, noisy",
-            run(2000, train_loss=decay(floor=1.3, noise=0.1), val_loss=decay(floor=0.7), sparse={"val_loss": 40}),
+            run(2000, train_loss=decay(floor=1.6, noise=0.1), val_loss=decay(floor=0.6), sparse={"val_loss": 40}),
         ),
     )
     quiet = (

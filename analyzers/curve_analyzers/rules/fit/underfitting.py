@@ -72,7 +72,7 @@ class Underfitting(Analyzer):
         ),
         Example(
             "per step, noisy",
-            run(2000, train_loss=decay(2.3, 1.7, 30, 0.08), val_loss=decay(2.3, 1.7, 30), sparse={"val_loss": 40}),
+            run(2000, train_loss=decay(2.3, 2.08, 30, 0.08), val_loss=decay(2.3, 2.1, 30), sparse={"val_loss": 40}),
         ),
     )
     quiet = (
