@@ -9,7 +9,7 @@ import numpy as np
 from curve_analyzers.hyperparameters import validation_size
 from curve_analyzers.model import Curve, RunCurves
 
-__all__ = ["COUNTED", "FULL", "held_out_examples"]
+__all__ = ["COUNTED", "FULL", "counted_examples", "held_out_examples"]
 
 COUNTED = ("accuracy", "error_rate")  # scores that are a number of examples over all of them
 FULL = 1.5  # a share does not exceed 1; what exceeds this is a percentage
@@ -30,10 +30,15 @@ def held_out_examples(run: RunCurves) -> int | None:
     if (logged := validation_size(run)) is not None:
         return logged
     scores = [role for role in run.held_out_scores() if role.quantity in COUNTED and not role.part]
-    return next(filter(None, (_examples(run[role]) for role in scores if len(run[role]))), None)
+    return next(filter(None, (counted_examples(run[role]) for role in scores if len(run[role]))), None)
 
 
-def _examples(score: Curve) -> int | None:
+def counted_examples(score: Curve) -> int | None:
+    """The least number of examples, up to `MOST`, of which each value of a score is a whole number; None where unknown.
+
+    Args:
+        score: (n,) finite, shares or percentages.
+    """
     shares = np.unique(score.values) / (100.0 if np.abs(score.values).max() > FULL else 1.0)
     apart = np.diff(shares)
     # What is closer than one example of `MOST` and no rounding is a finer score, as a mean over batches is.
