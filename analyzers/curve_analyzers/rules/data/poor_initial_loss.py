@@ -96,7 +96,7 @@ class PoorInitialLoss(Analyzer):
     vouches = False
     explains = ("gradients", "loss_metric_disagreement")
 
-    times: float = threshold(3.0, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
+    times: float = threshold(2.8, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
     early: float = threshold(0.7, "share of the run within which that is looked for", gt=0, le=1)
     early_apart: float = threshold(
         0.3, "the same where the mistakes were counted on other data than the loss", gt=0, le=1
@@ -169,7 +169,9 @@ class PoorInitialLoss(Analyzer):
         even = np.where(counted > COUNTED, levels * first / np.maximum(counted, COUNTED), np.inf)
         least = int(even.argmin())
         since = int(accuracy.steps[edges[least + 1] - 1])
-        return Start(curve, accuracy, float(curve.values[0]), float(even[least]), since)
+        # Where only the steps up to the first evaluation tell, the first ones may have thrown the model off further.
+        began = float(curve.values[0] if followed else curve.values[curve.steps <= accuracy.steps[0]].max(initial=0.0))
+        return Start(curve, accuracy, began, float(even[least]), since)
 
     def _finding(self, start: Start, *, variance: bool) -> Finding:
         what = "the variance of the target" if variance else f"what as many mistakes are worth by step {start.since}"

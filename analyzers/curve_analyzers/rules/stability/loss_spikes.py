@@ -14,7 +14,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import lower_rate
-from curve_analyzers.signal import certainty, running_median, spread
+from curve_analyzers.signal import certainty, quantiles, running_median, spread
 from curve_analyzers.wording import count
 
 TOGETHER = 0.95  # length of the mean direction of spikes within the epoch, 1 where all are at one place
@@ -41,7 +41,7 @@ class LossSpikes(Analyzer):
     """
 
     needs = (Need.LEARNING,)
-    explains = ("not_converged",)
+    explains = ("not_converged", "plateau")
     least = 12
 
     height: float = threshold(8.0, "height over the curve's own noise, in standard deviations", gt=0)
@@ -106,7 +106,7 @@ class LossSpikes(Analyzer):
 
     def _tails(self, over: Floats) -> float:
         """What noise may reach: by its spread, and by how far it goes down, where no spike is."""
-        return max(self.height * spread(over), self.even * float(np.quantile(-over, 0.95)))
+        return max(self.height * spread(over), self.even * quantiles(-over, 0.95)[0])
 
     def _finding(self, run: RunCurves, role: Role, peaks: Ints, ends: Ints, excess: Floats) -> Finding:
         curve = run.cost(role)
@@ -146,7 +146,8 @@ class LossSpikes(Analyzer):
 
 def _peaks(over: Floats, longest: int) -> tuple[Ints, Ints]:
     """The highest point of each jump that begins and ends within `longest` points, and the first point after it."""
-    high = np.r_[False, over > 1, False]
+    high = np.zeros(len(over) + 2, np.bool_)
+    high[1:-1] = over > 1
     edges = np.flatnonzero(high[1:] != high[:-1])
     starts, ends = edges[::2], edges[1::2]
     recovered = (ends - starts <= longest) & (ends < len(over))
