@@ -14,7 +14,10 @@ from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import certainty
-from curve_analyzers.wording import fall_or_rise
+from curve_analyzers.wording import count, fall_or_rise
+
+
+LOGGED = Need("no loss or score", lambda run: [*Need.LEARNING.curves(run), *Need.LOGGED_LOSS.curves(run)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ class Divergence(Analyzer):
     Goodfellow, Bengio and Courville, "Deep Learning" (2016), chapter 8: too large a step raises the cost.
     """
 
-    needs = (Need.LEARNING,)
+    needs = (LOGGED,)
     explains = (
         "fit",
         "progress",
@@ -53,6 +56,8 @@ class Divergence(Analyzer):
     own: float = threshold(0.2, "the same as a share of the loss at the start, where it hardly fell at all", gt=0)
     quick: float = threshold(0.1, "share of the least climb that is told, at which it began", gt=0, lt=1)
 
+    steep: float = threshold(1000.0, "growth within the few points before a loss is lost, as a factor", gt=1)
+
     fires = (
         Example("growth without bound", run(train_loss=growth(2.3, 1e30), val_loss=growth(2.4, 1e30))),
         Example("it learned, then it blew up", run(train_loss=step(0.5, 8.0, 0.7), params={"lr": 0.5})),
@@ -63,12 +68,14 @@ class Divergence(Analyzer):
         Example("a reward that is lost", run(reward=valley(10.0, 200.0, end=20.0, noise=3.0))),
         Example("per step, noisy", run(2000, train_loss=valley(end=2.0, noise=0.1))),
         Example("12 epochs", run(12, train_loss=valley(end=2.0))),
+        Example("three points, then nothing", run(20, train_loss=growth(1e8, 1e200, 0.0).lost(0.12))),
     )
     quiet = (
         Example("overfitting: training falls", run(train_loss=decay(), val_loss=valley())),
         Example("a spike that recovers", run(train_loss=decay().bumped({0.5: 5.0}))),
         Example("a spike at the end", run(train_loss=decay().bumped({1.0: 5.0}))),
         Example("noise", run(train_loss=decay(noise=0.2))),
+        Example("lost early, while it fell", run(20, train_loss=decay().lost(0.12))),
         Example("flat", run(train_loss=flat(1.0))),
         Example("a held-out curve alone that turns: overfitting", run(val_loss=valley(end=1.8))),
         Example("a small rise at the end", run(train_loss=valley(turn=0.8, end=0.8))),
@@ -82,6 +89,31 @@ class Divergence(Analyzer):
             scale = max(rise * progress.fall, self.own * abs(progress.start))
             if progress.rose and progress.rise >= scale:
                 yield self._finding(run, progress, scale)
+                return
+        yield from self._lost_at_once(run)
+
+    def _lost_at_once(self, run: RunCurves) -> Iterator[Finding]:
+        """Of a loss that is lost after a few points, whether these already grew beyond any bound."""
+        for raw in Need.LOGGED_LOSS.curves(run):
+            finite = np.isfinite(raw.values)
+            points = int(finite.argmin())
+            values = raw.values[:points]
+            if not 2 <= points < self.least or finite[points:].any() or not (values[1:] > values[:-1]).all():
+                continue
+            if values[-1] < self.steep * abs(values[0]):
+                continue
+            first, last = int(raw.steps[0]), int(raw.steps[points])
+            yield self.finding(
+                Severity.CRITICAL,
+                0.95,
+                Span((raw.name,), first, int(raw.steps[-1])),
+                f"{values[0]:.3g} to {values[-1]:.3g}, then lost",
+                f"{raw.name} grew from {values[0]:.4g} to {values[-1]:.4g} within {count(points, 'point')} and was no "
+                f"number from step {last} on.",
+                {"best_step": first, "best": float(values[0]), "end": float(values[-1]), "since_step": first},
+                self._remedies(run),
+            )
+            return
 
     def _finding(self, run: RunCurves, progress: Progress, scale: float) -> Finding:
         name, since = progress.name, self._since(progress, scale)
@@ -96,12 +128,16 @@ class Divergence(Analyzer):
             f"{name} reached {best:.4g} at step {progress.best_step}, {way} from step {since} on "
             f"and ended at {end:.4g}.",
             {"best_step": progress.best_step, "best": best, "end": end, "since_step": since},
-            (
-                lower_rate(run),
-                "Warm the rate up over the first 1 to 5 % of the steps.",
-                "Clip the gradient norm (1.0 is a usual start), and go back to the checkpoint before the rise.",
-                "Look at the batch where it began: one wrong input or label can be enough.",
-            ),
+            self._remedies(run),
+        )
+
+    @staticmethod
+    def _remedies(run: RunCurves) -> tuple[str, ...]:
+        return (
+            lower_rate(run),
+            "Warm the rate up over the first 1 to 5 % of the steps.",
+            "Clip the gradient norm (1.0 is a usual start), and go back to the checkpoint before the rise.",
+            "Look at the batch where it began: one wrong input or label can be enough.",
         )
 
     def _since(self, progress: Progress, scale: float) -> int:

@@ -249,7 +249,20 @@ def swings_in(progress: Progress, moves: Floats, first: float, last: float) -> S
     stretch = moves[begin : max(round(last * len(moves)), begin + 1)]
     low, middle, high = quantiles(stretch, 0.1, 0.5, 0.9)
     size, scale = high - low, progress.fall if progress.fell else abs(progress.end)
-    return Swings(progress, stretch, size, (middle - low) / size if size > 0 else 0.0, scale, _growth(moves))
+    below = (middle - low) / size if size > 0 else 0.0
+    if not progress.fell:
+        below = max(below, _below_as_factors(progress, stretch, begin))
+    return Swings(progress, stretch, size, below, scale, _growth(moves))
+
+
+def _below_as_factors(progress: Progress, moves: Floats, begin: int) -> float:
+    """`Swings.below` in the logarithm of what is missing to the best value: a loss thrown about moves by factors."""
+    values = progress.curve.values[begin : begin + len(moves)] - progress.perfect
+    levels = values - moves
+    if not (values.min() > 0 and levels.min() > 0):  # the best value may be unknown, NaN
+        return 0.0
+    low, middle, high = quantiles(np.log(values / levels), 0.1, 0.5, 0.9)
+    return (middle - low) / (high - low) if high > low else 0.0
 
 
 def _growth(moves: Floats) -> float:
