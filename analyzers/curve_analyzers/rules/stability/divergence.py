@@ -16,7 +16,6 @@ from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import count, fall_or_rise
 
-
 LOGGED = Need("no loss or score", lambda run: [*Need.LEARNING.curves(run), *Need.LOGGED_LOSS.curves(run)])
 
 
