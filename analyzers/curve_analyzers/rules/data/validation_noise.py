@@ -46,6 +46,7 @@ class ValidationNoise(Analyzer):
     explains = (
         "overfitting",
         "generalization_gap",
+        "over_regularized",
         "leakage_suspected",
         "poor_initial_loss",
         "loss_metric_disagreement",
