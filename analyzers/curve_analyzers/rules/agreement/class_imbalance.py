@@ -21,6 +21,7 @@ FAIR = {"f1": 0.0, "recall": 0.0, "balanced_accuracy": 0.5, "auc": 0.5, "mcc": 0
 
 LEAST_PERCENTAGE = 2.0  # between 1 and this a score is neither a share nor a percentage
 WHOLE = (1.0, 100.0)
+SEVERAL = 3  # evaluations from which an accuracy stood
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +173,7 @@ class ClassImbalance(Analyzer):
         first = int(same.argmax())
         left = np.flatnonzero(~same[first:])
         length = int(left[0]) if len(left) else len(same) - first
-        return length / len(values) if begun < 1 else 0.0
+        return length / len(values) if begun < 1 and length >= SEVERAL else 0.0
 
     def _precise(self, run: RunCurves, role: Role) -> bool:
         """Whether what the model names it gets right, and only names too little: `precision_recall_imbalance`."""

@@ -13,7 +13,7 @@ from curve_analyzers.examples import Example, Shape, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import class_count
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves, Split
-from curve_analyzers.signal import bins, certainty
+from curve_analyzers.signal import bins, certainty, noise
 
 BINS = 50  # the lowest of many noisy points is chance
 LEAST_SCORES = 4
@@ -55,6 +55,7 @@ class Start:
         first: The first loss.
         guessing: What a model costs that makes mistakes as often and is not sure of them, as the run shows later.
         since: The step at which it showed.
+        error: The noise of that loss.
     """
 
     loss: Curve
@@ -62,11 +63,17 @@ class Start:
     first: float
     guessing: float
     since: int
+    error: float = 0.0
 
     @property
     def times(self) -> float:
         """The first loss over that of guessing."""
         return self.first / self.guessing if self.guessing > 0 else 0.0
+
+    @property
+    def least_times(self) -> float:
+        """The same, each as near to the other as noise may have it."""
+        return (self.first - self.error) / (self.guessing + self.error) if self.guessing > 0 else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +146,7 @@ class PoorInitialLoss(Analyzer):
                 continue
             variance = score.quantity == "r2"
             start = _by_variance(run[loss], run[score]) if variance else self._by_mistakes(run, loss, score)
-            if start and start.times >= (self.worse if variance else self.times):
+            if start and start.least_times >= (self.worse if variance else self.times):
                 yield self._finding(start, variance=variance)
                 return
 
@@ -171,13 +178,13 @@ class PoorInitialLoss(Analyzer):
         since = int(accuracy.steps[edges[least + 1] - 1])
         # Where only the steps up to the first evaluation tell, the first ones may have thrown the model off further.
         began = float(curve.values[0] if followed else curve.values[curve.steps <= accuracy.steps[0]].max(initial=0.0))
-        return Start(curve, accuracy, began, float(even[least]), since)
+        return Start(curve, accuracy, began, float(even[least]), since, noise(levels))
 
     def _finding(self, start: Start, *, variance: bool) -> Finding:
         what = "the variance of the target" if variance else f"what as many mistakes are worth by step {start.since}"
         return self.finding(
             Severity.WARNING,
-            min(certainty(np.log(start.times), np.log(self.worse if variance else self.times)), 0.95),
+            min(certainty(np.log(start.least_times), np.log(self.worse if variance else self.times)), 0.95),
             Span(
                 (start.loss.name, start.score.name),
                 int(start.loss.steps[0]),

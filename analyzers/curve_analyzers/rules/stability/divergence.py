@@ -16,6 +16,7 @@ from curve_analyzers.remedies import lower_rate
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import count, fall_or_rise
 
+SHORTEST = 2  # points that show a growth
 LOGGED = Need("no loss or score", lambda run: [*Need.LEARNING.curves(run), *Need.LOGGED_LOSS.curves(run)])
 
 
@@ -97,7 +98,7 @@ class Divergence(Analyzer):
             finite = np.isfinite(raw.values)
             points = int(finite.argmin())
             values = raw.values[:points]
-            if not 2 <= points < self.least or finite[points:].any() or not (values[1:] > values[:-1]).all():
+            if not SHORTEST <= points < self.least or finite[points:].any() or not (values[1:] > values[:-1]).all():
                 continue
             if values[-1] < self.steep * abs(values[0]):
                 continue

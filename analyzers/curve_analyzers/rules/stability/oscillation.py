@@ -20,6 +20,7 @@ from curve_analyzers.signal import bins, certainty, periodicity, quantiles, runn
 from curve_analyzers.wording import percent
 
 LONG, BINS = 4000, 200  # points from which the level is taken from so many bins
+GROWTH_ERRORS = 2.5  # standard errors by which swings must grow
 OFTEN = (0.5, 2.0)  # points of a held-out curve over those of training, to be compared with it
 
 
@@ -173,8 +174,13 @@ class Oscillation(Analyzer):
         return swings.share >= limit and visible and swings.below >= self.both_ways
 
     def _grow(self, swings: Swings) -> bool:
-        """Whether they grow while the level stands; the noise of a loss that falls may grow as well."""
-        return swings.grown > self.growing and abs(swings.progress.gain(0.5)) < swings.size / 2
+        """Whether they grow while the level stands; the noise of a loss that falls, or of a reward, may grow as well.
+
+        The growth of noise is found with a standard error of about 1.2/sqrt(n) in its logarithm from n points each.
+        """
+        progress, points = swings.progress, len(swings.progress.curve) // 4
+        grown = swings.grown > self.growing * math.exp(GROWTH_ERRORS * 1.2 / math.sqrt(points))
+        return grown and progress.quantity.name != "reward" and abs(progress.gain(0.5)) < swings.size / 2
 
     def _beside(self, run: RunCurves, training: Role, progress: Progress) -> Swings | None:
         """The swings of the first held-out curve logged as often, unless it is over few examples."""
