@@ -18,12 +18,14 @@ import reports
 from mlflow_diagnose import diagnose_logdir
 from mlflow_diagnose.config import load_settings
 from mlflow_diagnose.errors import DiagnoseError, ReadError, RunNotFoundError
+from mlflow_diagnose.readers.events import event_files
+from mlflow_diagnose.readers.events.buffers import Buffer
 from mlflow_diagnose.readers.tensorboard import TensorBoardReader
 from mlflow_diagnose.report.chart import COLOURS
 from mlflow_diagnose.tensorboard_plugin import board as boards
 from mlflow_diagnose.tensorboard_plugin.answers import answer_of, chart_of, row_of
 from mlflow_diagnose.tensorboard_plugin.board import Board
-from mlflow_diagnose.tensorboard_plugin.logs import LocalLogs, local_folder
+from mlflow_diagnose.tensorboard_plugin.logs import EitherLogs, FileLogs, logdirs_of
 from mlflow_diagnose.tensorboard_plugin.plugin import STATIC
 from mlflow_diagnose.tensorboard_plugin.provided import ProvidedLogs
 from mlflow_diagnose.tensorboard_plugin.rows import Row, page_of
@@ -53,6 +55,13 @@ def provided(logdir, sample=None):
     multiplexer.AddRunsFromDirectory(str(logdir))
     multiplexer.Reload()
     return ProvidedLogs(MultiplexerDataProvider(multiplexer, str(logdir)), "", RequestContext(), sample)
+
+
+class LocalLogs(FileLogs):
+    """The logs of one folder."""
+
+    def __init__(self, folder):
+        super().__init__({"": str(folder)})
 
 
 class CountedLogs(LocalLogs):
@@ -98,20 +107,21 @@ def judged(board):
 
 
 @pytest.mark.parametrize(
-    ("flags", "folder"),
+    ("flags", "logdirs"),
     [
-        ({"logdir": "/runs"}, "/runs"),
-        ({"logdir": "/runs", "logdir_spec": ""}, "/runs"),
-        ({"logdir": "", "logdir_spec": "a:/runs"}, None),
-        ({"logdir": "gs://bucket/runs"}, None),
-        ({}, None),
+        ({"logdir": "/runs"}, {"": "/runs"}),
+        ({"logdir": "/runs", "logdir_spec": ""}, {"": "/runs"}),
+        ({"logdir": "gs://bucket/runs"}, {"": "gs://bucket/runs"}),
+        ({"logdir": "", "logdir_spec": "a:/runs,b:s3://bucket/b:c"}, {"a": "/runs", "b": "s3://bucket/b:c"}),
+        ({"logdir_spec": "/odd:name,s3://bucket"}, {"": "/odd:name", "s3://bucket": "s3://bucket"}),
+        ({"logdir_spec": "here,,there:"}, {"": "here"}),
+        ({}, {}),
     ],
 )
-def test_which_logdir_is_a_folder_of_this_machine(flags, folder):
-    """As TensorBoard's flags tell it."""
-    found = local_folder(type("Flags", (), flags)())
-    assert found == (folder and Path(folder))
-    assert local_folder(None) is None
+def test_what_tensorboard_was_started_on(flags, logdirs):
+    """As TensorBoard's flags tell it, several with their names."""
+    assert logdirs_of(type("Flags", (), flags)()) == logdirs
+    assert logdirs_of(None) == {}
 
 
 def test_a_scan_tells_what_grew(tmp_path):
@@ -126,6 +136,52 @@ def test_a_scan_tells_what_grew(tmp_path):
     after = logs.scan()
     assert [name for name in before if before[name] != after[name]] == ["c"]
     assert {curve.name: len(curve.steps) for curve in logs.read("c").curves} == {"train/loss": 40, "val/loss": 41}
+
+
+def test_of_a_file_that_grew_only_what_is_new_is_read(tmp_path, monkeypatch):
+    """The rest of it is not even looked at."""
+    path = eventlogs.write(tmp_path / "a", falling())
+    logs = LocalLogs(tmp_path)
+    logs.scan()
+    logs.read("a")
+    new = eventlogs.curve("val/loss", [0.5], first=40)
+    append(path, new)
+    sizes = []
+
+    class Noted(Buffer):
+        def __init__(self, data):
+            super().__init__(data)
+            sizes.append(len(data) - len(event_files.PADDING))
+
+    monkeypatch.setattr(event_files, "Buffer", Noted)
+    logs.scan()
+    assert {curve.name: len(curve.steps) for curve in logs.read("a").curves} == {"train/loss": 40, "val/loss": 41}
+    assert sizes == [sum(len(eventlogs.record(event)) for event in new)]
+
+
+def test_several_logdirs_are_one_list(tmp_path):
+    """Each run is named as TensorBoard names it, by its logdir's name and its place there; no point is left out."""
+    long = eventlogs.curve("train/loss", 2 * np.exp(-np.linspace(0, 5, 3000)))
+    eventlogs.write(tmp_path / "one" / "long", long)
+    eventlogs.write(tmp_path / "two", falling())
+    logs = FileLogs({"first": str(tmp_path / "one"), "second": str(tmp_path / "two"), "none": str(tmp_path / "no")})
+    assert list(logs.scan()) == ["first/long", "second"]
+    run = logs.read("first/long")
+    assert (run.run_id, [len(curve.steps) for curve in run.curves]) == ("first/long", [3000])
+    assert logs.read("second").run_id == "second"
+
+
+def test_a_logdir_behind_a_url(tmp_path):
+    """It is read where it is; where that cannot be, TensorBoard is asked, and the run says why."""
+    eventlogs.write(tmp_path / "a", falling())
+    logs = FileLogs({"": tmp_path.as_uri()})
+    assert list(logs.scan()) == ["a"]
+    assert {len(curve.steps) for curve in logs.read("a").curves} == {40}
+    assert logs.rest > FileLogs({"": str(tmp_path)}).rest
+    either = EitherLogs(FileLogs({"": "nosuch://bucket/runs"}), lambda: provided(tmp_path))
+    assert list(either.scan()) == ["a"]
+    assert either.read("a").notes[-1].startswith("read through TensorBoard, as nosuch://bucket/runs ")
+    assert EitherLogs(logs, pytest.fail).scan() == logs.scan()
 
 
 def test_a_logdir_may_come_later_and_change(tmp_path):

@@ -131,7 +131,9 @@ class Board:
         while True:
             if (now := time.monotonic()) >= next_scan:
                 self._scan()
-                next_scan = max(now + SCAN_EVERY, time.monotonic() + (time.monotonic() - now) / SHARE)
+                next_scan = max(
+                    now + max(SCAN_EVERY, self._logs.rest), time.monotonic() + (time.monotonic() - now) / SHARE
+                )
             with self._changed:
                 if time.monotonic() - self._looked > LOOKING:
                     self._thread = None
