@@ -16,15 +16,15 @@ from tensorboard.context import RequestContext
 import eventlogs
 import reports
 from mlflow_diagnose import diagnose_logdir
-from mlflow_diagnose.config import load_settings
 from mlflow_diagnose.errors import DiagnoseError, ReadError, RunNotFoundError
 from mlflow_diagnose.readers.events import event_files
 from mlflow_diagnose.readers.events.buffers import Buffer
 from mlflow_diagnose.readers.tensorboard import TensorBoardReader
-from mlflow_diagnose.report.chart import COLOURS
+from mlflow_diagnose.report.templates import COLOURS
 from mlflow_diagnose.tensorboard_plugin import board as boards
 from mlflow_diagnose.tensorboard_plugin.answers import answer_of, chart_of, row_of
 from mlflow_diagnose.tensorboard_plugin.board import Board
+from mlflow_diagnose.tensorboard_plugin.judging import Judging
 from mlflow_diagnose.tensorboard_plugin.logs import EitherLogs, FileLogs, logdirs_of
 from mlflow_diagnose.tensorboard_plugin.plugin import STATIC
 from mlflow_diagnose.tensorboard_plugin.provided import ProvidedLogs
@@ -246,7 +246,7 @@ def test_a_sample_is_told(tmp_path):
 def test_the_verdicts_are_those_of_the_command_line():
     """In the order of the logs."""
     logdir = FRAMEWORKS / "torch" / "log"
-    rows = judged(Board(LocalLogs(logdir), load_settings))
+    rows = judged(Board(LocalLogs(logdir), Judging()))
     told = {name: diagnosis.status for name, diagnosis in diagnose_logdir(logdir).items()}
     assert {row.run_id: row.status for row in rows} == told
     assert len(set(told.values())) > 1
@@ -258,7 +258,7 @@ def test_only_what_changed_is_judged_again(tmp_path, monkeypatch):
     path = eventlogs.write(tmp_path / "grows", falling()[:10])
     eventlogs.write(tmp_path / "stays", falling())
     logs = CountedLogs(tmp_path)
-    board = Board(logs, load_settings)
+    board = Board(logs, Judging())
     first = {row.run_id: row for row in judged(board)}
     version = board.listed().version
     time.sleep(0.3)
@@ -274,7 +274,7 @@ def test_a_run_that_cannot_be_read_costs_the_others_nothing(tmp_path):
     """It is listed with the reason, and the reason is told where it is opened."""
     for name in "abc":
         eventlogs.write(tmp_path / name, falling())
-    board = Board(CountedLogs(tmp_path, broken="b"), load_settings)
+    board = Board(CountedLogs(tmp_path, broken="b"), Judging())
     assert [row.status for row in judged(board)] == ["healthy", "unreadable", "healthy"]
     with pytest.raises(DiagnoseError, match="run b is broken"):
         board.whole("b", 5)
@@ -287,7 +287,7 @@ def test_logs_that_fail_for_a_while_cost_no_verdict(tmp_path, monkeypatch):
     monkeypatch.setattr(boards, "SCAN_EVERY", 0.05)
     eventlogs.write(tmp_path / "a", falling())
     logs = FailingLogs(tmp_path)
-    board = Board(logs, load_settings)
+    board = Board(logs, Judging())
     rows = judged(board)
     logs.fails = True
     assert eventually(board.listed, lambda listed: listed.trouble).rows == rows
@@ -301,7 +301,7 @@ def test_an_opened_run_comes_before_the_others(tmp_path):
     for number in range(60):
         eventlogs.write_bytes(tmp_path / f"{number:02}", [eventlogs.version(), *map(eventlogs.record, falling())])
     logs = CountedLogs(tmp_path)
-    board = Board(logs, load_settings)
+    board = Board(logs, Judging())
     report, answer = board.whole("59", 30)
     assert report.run.run_id == json.loads(answer.body)["id"] == "59"
     assert logs.reads.index("59") < 10
@@ -313,7 +313,7 @@ def test_few_reports_are_kept_whole(tmp_path, monkeypatch):
     for name in "abc":
         eventlogs.write(tmp_path / name, falling())
     logs = CountedLogs(tmp_path)
-    board = Board(logs, load_settings)
+    board = Board(logs, Judging())
     judged(board)
     for name in "abca":
         assert board.whole(name, 30)[0].run.run_id == name
@@ -325,11 +325,34 @@ def test_nothing_is_done_where_nobody_looks(tmp_path, monkeypatch):
     monkeypatch.setattr(boards, "LOOKING", 0.2)
     monkeypatch.setattr(boards, "SCAN_EVERY", 0.05)
     eventlogs.write(tmp_path / "a", falling())
-    board = Board(LocalLogs(tmp_path), load_settings)
+    board = Board(LocalLogs(tmp_path), Judging())
     judged(board)
     eventually(lambda: board._thread, lambda thread: thread is None)  # noqa: SLF001 - it tells nobody else
     eventlogs.write(tmp_path / "b", falling())
     eventually(board.listed, lambda listed: len(listed.rows) == 2)
+
+
+def test_the_config_file_of_the_logdir_holds(tmp_path, monkeypatch):
+    """As it comes, changes and goes all runs are judged anew; a wrong one is told, and what held before it holds on."""
+    monkeypatch.setattr(boards, "SCAN_EVERY", 0.05)
+    t = np.linspace(0, 1, 60)
+    rising = np.where(t < 0.4, 0.6 + 1.7 * np.exp(-9 * t), 0.65 + 0.8 * (t - 0.4).clip(0))
+    train = eventlogs.curve("train/loss", 0.02 + 2 * np.exp(-6 * t))
+    eventlogs.write(tmp_path / "a", [*train, *eventlogs.curve("mine", rising)])
+    board = Board(LocalLogs(tmp_path), Judging([str(tmp_path)]))
+    assert judged(board)[0].verdict != "Overfitting"
+    config = tmp_path / "mlflow-diagnose.toml"
+    config.write_text('[roles]\nmine = "val_loss"\n', "utf-8")
+    eventually(board.listed, lambda listed: listed.rows[0].verdict == "Overfitting")
+    told = json.loads(board.whole("a", 30)[1].body)
+    assert told["config"] == str(config)
+    assert told["role_lines"] == ["[roles]", '"train/loss" = "train_loss"']
+    config.write_text('[roles]\nmine = "val_lost"\n', "utf-8")
+    listed = eventually(board.listed, lambda listed: listed.trouble)
+    assert listed.trouble.startswith("Still judged as before: the config file ")
+    assert listed.rows[0].verdict == "Overfitting"
+    config.unlink()
+    eventually(board.listed, lambda listed: listed.rows[0].verdict != "Overfitting" and not listed.trouble)
 
 
 # What the page gets.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from curve_analyzers.model import RawRun
 
-__all__ = ["EitherLogs", "FileLogs", "Logs", "logdirs_of"]
+__all__ = ["EitherLogs", "FileLogs", "Logs", "is_url", "logdirs_of"]
 
 FAR_REST = 20.0  # seconds: whoever keeps a bucket counts the questions
 
@@ -59,22 +59,23 @@ def logdirs_of(flags: argparse.Namespace | None) -> dict[str, str]:
         flags: TensorBoard's; None where it is embedded.
     """
     if logdir := getattr(flags, "logdir", None):
-        return {"": logdir if _is_url(logdir) else str(Path(logdir).expanduser())}
+        return {"": logdir if is_url(logdir) else str(Path(logdir).expanduser())}
     found: dict[str, str] = {}
     for spec in (getattr(flags, "logdir_spec", None) or "").split(","):
         # As TensorBoard takes it apart: `name:/path`, but neither `/path:of:that` nor `s3://bucket` nor a drive.
         name, colon, path = spec.partition(":")
-        named = colon and name and not (spec.startswith("/") or _is_url(spec) or os.path.splitdrive(spec)[0])
+        named = colon and name and not (spec.startswith("/") or is_url(spec) or os.path.splitdrive(spec)[0])
         if not named:
             name, path = "", spec
         if path:
             # Several without a name would hide each other's runs.
             name = name if named or "" not in found else path.strip("/")
-            found[name] = path if _is_url(path) else str(Path(path).expanduser())
+            found[name] = path if is_url(path) else str(Path(path).expanduser())
     return found
 
 
-def _is_url(path: str) -> bool:
+def is_url(path: str) -> bool:
+    """Whether it is a URL, as TensorBoard sees it, and no path."""
     return re.match(r"[a-zA-Z][0-9a-zA-Z+.-]*://", path) is not None
 
 
@@ -91,7 +92,7 @@ class FileLogs:
     def __init__(self, logdirs: Mapping[str, str]) -> None:
         self._readers = {name: TensorBoardReader(logdir) for name, logdir in logdirs.items()}
         self._places: dict[str, tuple[TensorBoardReader, str]] = {}
-        self.rest = FAR_REST if any(map(_is_url, logdirs.values())) else 0.0
+        self.rest = FAR_REST if any(map(is_url, logdirs.values())) else 0.0
 
     def scan(self) -> Mapping[str, Hashable]:
         """By the name of each run its files, their sizes and times; nothing where there is no event file yet."""

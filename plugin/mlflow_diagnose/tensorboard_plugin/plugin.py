@@ -17,7 +17,6 @@ from werkzeug import wrappers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from mlflow_diagnose.config import Settings
     from mlflow_diagnose.tensorboard_plugin.board import Board
     from mlflow_diagnose.tensorboard_plugin.logs import Logs
 
@@ -110,6 +109,7 @@ class DiagnosePlugin(base_plugin.TBPlugin):  # type: ignore[misc] # TensorBoard 
     def _board(self, request: Request) -> Board:
         """The board of the logs that a request is about; TensorBoard's own logdirs are one, whatever it asks for."""
         from mlflow_diagnose.tensorboard_plugin.board import Board  # noqa: PLC0415 - see the module
+        from mlflow_diagnose.tensorboard_plugin.judging import Judging  # noqa: PLC0415 - the same
         from mlflow_diagnose.tensorboard_plugin.logs import logdirs_of  # noqa: PLC0415 - the same
 
         logdirs = logdirs_of(self._context.flags)
@@ -119,7 +119,7 @@ class DiagnosePlugin(base_plugin.TBPlugin):  # type: ignore[misc] # TensorBoard 
                 logs = self._logs(logdirs, experiment, plugin_util.context(request.environ))
                 while len(self._boards) >= MOST_BOARDS:
                     self._boards.pop(next(iter(self._boards)))
-                self._boards[experiment] = Board(logs, _settings)
+                self._boards[experiment] = Board(logs, Judging(logdirs.values()))
             return self._boards[experiment]
 
     def _logs(self, logdirs: Mapping[str, str], experiment: str, asking: Any) -> Logs:  # noqa: ANN401 - a `RequestContext`
@@ -133,13 +133,6 @@ class DiagnosePlugin(base_plugin.TBPlugin):  # type: ignore[misc] # TensorBoard 
             return ProvidedLogs(self._context.data_provider, experiment, asking, sample)
 
         return EitherLogs(FileLogs(logdirs), provided) if logdirs else provided()
-
-
-@cache
-def _settings() -> Settings:
-    from mlflow_diagnose.config import load_settings  # noqa: PLC0415 - scipy
-
-    return load_settings()
 
 
 def _static(name: str, kind: str) -> Callable[[Request], Response]:
