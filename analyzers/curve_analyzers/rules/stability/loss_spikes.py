@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from curve_analyzers.wording import count
 
 TOGETHER = 0.95  # length of the mean direction of spikes within the epoch, 1 where all are at one place
 BY_CHANCE = 0.01
+USUAL_LENGTH = 200  # points for which the thresholds hold as they are; more points reach further out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,7 @@ class LossSpikes(Analyzer):
     longest: float = threshold(0.05, "share of the run within which a jump must have recovered", gt=0, lt=1)
     several: float = threshold(2, "spikes from which it is a warning; fewer are told as information", ge=1)
     large: float = threshold(0.5, "height of a single one, as a share of the fall, from which it is a warning", gt=0)
+    lasting: float = threshold(0.01, "share of the run that a single one took, from which it is a warning", ge=0)
 
     fires = (
         Example("3 spikes in 60 epochs", run(train_loss=decay().bumped({0.3: 1.5, 0.5: 2.0, 0.8: 1.2}))),
@@ -105,8 +108,12 @@ class LossSpikes(Analyzer):
         return np.asarray(over / np.maximum(limit, np.finfo(np.float64).tiny), np.float64)
 
     def _tails(self, over: Floats) -> float:
-        """What noise may reach: by its spread, and by how far it goes down, where no spike is."""
-        return max(self.height * spread(over), self.even * quantiles(-over, 0.95)[0])
+        """What noise may reach: by its spread, and by how far it goes down, where no spike is.
+
+        The highest of n points of noise grows with the square root of ln n (Fisher and Tippett, 1928).
+        """
+        more = math.sqrt(max(math.log(len(over)) / math.log(USUAL_LENGTH), 1.0))
+        return more * max(self.height * spread(over), self.even * quantiles(-over, 0.95)[0])
 
     def _finding(self, run: RunCurves, role: Role, peaks: Ints, ends: Ints, excess: Floats) -> Finding:
         curve = run.cost(role)
@@ -114,6 +121,7 @@ class LossSpikes(Analyzer):
         period, told = _period(run, curve, steps)
         progress = measure(run, role)
         large = float(curve.values[peaks].max()) - progress.at(int(steps[0])) >= self.large * progress.fall > 0
+        large = large and float((ends - peaks).max()) >= self.lasting * len(curve)
         highest = role.measures.shown(float(curve.values[peaks].max()))
         where = ", ".join(map(str, steps[:5])) + (", ..." if len(peaks) > 5 else "")  # noqa: PLR2004 - five fit a line
         spikes, again = count(len(peaks), "spike"), f", one every {period:g} steps{told}" if period else ""
