@@ -14,7 +14,7 @@ TRADED = {"precision", "recall", "specificity"}
 BETTER = 0.05  # gain of a score since the loss was best, as a share of all it gained, that is an improvement
 HELD = 0.02  # loss of a score since then, as a share of all it gained, that is none
 KEPT = 0.05  # what it may end below its own best
-POINT = 0.01  # move of a share between 0 and 1 that is none, however little it gained
+POINT = 0.005  # move of a share between 0 and 1 that is none, however little it gained
 SEVERE = 0.3  # climb of the loss, as a share of its fall, beside which a score that holds is telling
 
 

@@ -82,7 +82,7 @@ class OverRegularized(Analyzer):
 
     worse: float = threshold(0.06, "how much worse training stays, as a share of the way to the best value", gt=0)
     alone: float = threshold(0.35, "the same where neither a score nor what was logged confirms it", gt=0)
-    worse_score: float = threshold(0.2, "the same of a score between 0 and 1, where both logged one", gt=0)
+    worse_score: float = threshold(0.15, "the same of a score between 0 and 1, where both logged one", gt=0)
     explained: float = threshold(
         0.5, "share of that which is enough where strong regularization was logged", gt=0, le=1
     )

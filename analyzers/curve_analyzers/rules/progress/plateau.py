@@ -88,7 +88,7 @@ class Plateau(Analyzer):
     least = 12
     explains = ("wasted_compute", "not_converged", "oscillation", "loss_spikes")
 
-    long: float = threshold(0.3, "share of the run for which it stood still", gt=0, lt=1)
+    long: float = threshold(0.38, "share of the run for which it stood still", gt=0, lt=1)
     still: float = threshold(0.02, "gain over such a stretch, as a share of the whole fall, that is none", ge=0)
     more: float = threshold(0.12, "fall after the stretch, as a share of the whole fall, that it held back", gt=0)
     clear: float = threshold(1.25, "the same as a multiple of what counts as none within the stretch", ge=1)
