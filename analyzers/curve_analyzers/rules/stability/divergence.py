@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.examples import Example, decay, flat, growth, line, run, step, valley
+from curve_analyzers.examples import Example, decay, flat, growth, kick, line, run, step, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure_all
@@ -56,6 +56,11 @@ class Divergence(Analyzer):
     own: float = threshold(0.2, "the same as a share of the loss at the start, where it hardly fell at all", gt=0)
     quick: float = threshold(0.1, "share of the least climb that is told, at which it began", gt=0, lt=1)
 
+    times: float = threshold(
+        3.0, "the same where little was missing to the best value, as a factor of that: a warning", gt=1
+    )
+    slight: float = threshold(0.1, "least climb that is told for that, as a share of the fall", gt=0)
+    stays: float = threshold(0.8, "share of its highest climb at which it then still ends", gt=0, le=1)
     steep: float = threshold(1000.0, "growth within the few points before a loss is lost, as a factor", gt=1)
 
     fires = (
@@ -68,6 +73,10 @@ class Divergence(Analyzer):
         Example("a reward that is lost", run(reward=valley(10.0, 200.0, end=20.0, noise=3.0))),
         Example("per step, noisy", run(2000, train_loss=valley(end=2.0, noise=0.1))),
         Example("12 epochs", run(12, train_loss=valley(end=2.0))),
+        Example(
+            "what was nearly perfect is lost for good",
+            run(train_loss=step(0.05, 0.4, 0.7, 0.01).plus(decay(2.0, 0.0, 40))),
+        ),
         Example("three points, then nothing", run(20, train_loss=growth(1e8, 1e200, 0.0).lost(0.12))),
     )
     quiet = (
@@ -75,6 +84,7 @@ class Divergence(Analyzer):
         Example("a spike that recovers", run(train_loss=decay().bumped({0.5: 5.0}))),
         Example("a spike at the end", run(train_loss=decay().bumped({1.0: 5.0}))),
         Example("noise", run(train_loss=decay(noise=0.2))),
+        Example("a jump that is being won back", run(train_loss=decay(floor=0.05, rate=9).plus(kick(0.6, 0.8, 4)))),
         Example("lost early, while it fell", run(20, train_loss=decay().lost(0.12))),
         Example("flat", run(train_loss=flat(1.0))),
         Example("a held-out curve alone that turns: overfitting", run(val_loss=valley(end=1.8))),
@@ -83,14 +93,29 @@ class Divergence(Analyzer):
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge every curve the run is judged on in training; the worst speaks for the run."""
+        risen = list(self._risen(run))
+        yield from risen or self._lost_at_once(run)
+
+    def _risen(self, run: RunCurves) -> Iterator[Finding]:
         for progress in measure_all(run, run.learning, self.least):
             # A held-out curve alone may rise because training goes too well; one that ends above its start blew up.
             rise = self.rise if run.training else max(self.rise, 1.0)
             scale = max(rise * progress.fall, self.own * abs(progress.start))
             if progress.rose and progress.rise >= scale:
-                yield self._finding(run, progress, scale)
-                return
-        yield from self._lost_at_once(run)
+                yield self._finding(run, progress, scale, Severity.CRITICAL)
+            elif run.training and self._lost_its_best(progress):
+                yield self._finding(run, progress, self.slight * progress.fall, Severity.WARNING)
+
+    def _lost_its_best(self, progress: Progress) -> bool:
+        """Whether a curve that had come close to its best value is now several times as far away, and stays there."""
+        missing = progress.best - progress.perfect  # NaN where the best value is unknown
+        after = progress.levels[int(progress.levels.argmin()) :]
+        return (
+            progress.rose
+            and progress.rise >= self.slight * progress.fall
+            and progress.end - progress.perfect >= self.times * missing > 0
+            and progress.rise >= self.stays * (float(after.max()) - progress.best)
+        )
 
     def _lost_at_once(self, run: RunCurves) -> Iterator[Finding]:
         """Of a loss that is lost after a few points, whether these already grew beyond any bound."""
@@ -115,13 +140,13 @@ class Divergence(Analyzer):
             )
             return
 
-    def _finding(self, run: RunCurves, progress: Progress, scale: float) -> Finding:
+    def _finding(self, run: RunCurves, progress: Progress, scale: float, severity: Severity) -> Finding:
         name, since = progress.name, self._since(progress, scale)
         best, end = progress.shown(progress.best_value), progress.shown(progress.end)
         change = fall_or_rise(best, end)
         way = "fell" if progress.shown(1.0) < 0 else "rose"
         return self.finding(
-            Severity.CRITICAL,
+            severity,
             min(certainty(progress.rise, scale), progress.certainty(progress.rise)),
             Span((name,), since, progress.last_step),
             f"{change} since step {since}",

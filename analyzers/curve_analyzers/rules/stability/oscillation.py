@@ -50,6 +50,13 @@ class Swings:
         return self.size / self.scale if self.scale > 0 else 0.0
 
     @property
+    def relative(self) -> float:
+        """The size as a share of what is usually missing to the best value; where that is unknown, as it is."""
+        levels = self.progress.levels[len(self.progress.levels) // 2 :]
+        missing = float(np.median(levels)) - self.progress.perfect
+        return self.size / missing if missing > 0 else self.size
+
+    @property
     def of(self) -> str:
         """What it is a share of, in words."""
         return "of the fall" if self.progress.fell else "of its level"
@@ -95,7 +102,7 @@ class Oscillation(Analyzer):
     )
     dying: float = threshold(0.3, "swings at the end over those before, below which they have ended", ge=0)
     shared: float = threshold(
-        0.6, "swings of the held-out loss over those of training; where the weights swing, it swings as much", ge=0
+        0.5, "swings of the held-out loss over those of training, each of its level: the weights swing both", ge=0
     )
     both: float = threshold(0.08, "geometric mean of the swings of training and held-out curve, each of its fall", gt=0)
     learned: float = threshold(0.3, "share of its way a curve must have come where the swings are small", ge=0, lt=1)
@@ -150,7 +157,7 @@ class Oscillation(Analyzer):
         averaged = role in run.training and role.quantity != "reward" and len(moves) <= self.averaged
         averaged = averaged and once_an_epoch(run, progress.curve)
         beside = self._beside(run, role, progress) if averaged else None
-        if beside and beside.size < self.shared * late.size and beside.progress.quantity is progress.quantity:
+        if beside and beside.progress.quantity is progress.quantity and beside.relative < self.shared * late.relative:
             return
         if self._swings(late, self.swing) and late.grown >= self.dying:
             period = self._period(run, late)
