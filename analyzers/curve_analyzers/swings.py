@@ -47,7 +47,7 @@ class Swings:
         return float(np.median(levels)) - self.progress.perfect
 
     def over(self, other: Swings) -> float:
-        """The size over that of other swings, each as a share of what is missing to the best value where it is known."""
+        """The size over that of other swings, each as a share of what is missing to the best value where known."""
         ratio = other.missing / self.missing if self.missing > 0 and other.missing > 0 else 1.0
         return self.size / other.size * ratio if other.size > 0 else float("inf")
 
