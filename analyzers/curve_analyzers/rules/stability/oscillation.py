@@ -63,6 +63,7 @@ class Oscillation(Analyzer):
         0.2, "share of a swing that goes below the level; jumps up alone are spikes", gt=0, lt=0.5
     )
     dying: float = threshold(0.3, "swings at the end over those before, below which they have ended", ge=0)
+    large: float = threshold(0.5, "swings from which those that ended in the first half are a warning", gt=0)
     shared: float = threshold(
         0.5, "swings of the held-out loss over those of training, each of its level: the weights swing both", ge=0
     )
@@ -118,18 +119,25 @@ class Oscillation(Analyzer):
         # The mean over the batches of an epoch: noise explains no swing. The episodes of a reward are few and differ.
         averaged = role in run.training and role.quantity != "reward" and len(moves) <= self.averaged
         averaged = averaged and once_an_epoch(run, progress.curve)
-        beside = self._beside(run, role, progress) if averaged else None
-        if beside and beside.progress.quantity is progress.quantity and beside.over(late) < self.shared:
+        held_out = self._beside(run, role, progress) if averaged else None
+        beside = swings_in(held_out, moves_of(held_out), 0.5, 1.0) if held_out else None
+        if self._swings(late, self.swing) and not self._shared(late, beside):
             return
         if self._swings(late, self.swing) and late.grown >= self.dying:
             period = self._period(run, late)
             if averaged or period or self._grow(late):
                 yield self._finding(run, late, late.share, self.swing, period)
-        elif beside and self._both_swing(late, beside):
+        elif beside and self._shared(late, beside) and self._both_swing(late, beside):
             clearer = max(late, beside, key=lambda swings: swings.share)
             yield self._finding(run, clearer, math.sqrt(late.share * beside.share), self.both, None)
         elif averaged and self._swings(early := swings_in(progress, moves, 0.125, 0.5), self.swing):
-            yield self._ended(run, early)
+            yield from self._ended(run, early, held_out)
+
+    def _shared(self, training: Swings, held_out: Swings | None) -> bool:
+        """Whether a held-out curve of the same quantity, where there is one, swings as well: the weights swing both."""
+        if held_out is None or held_out.progress.quantity is not training.progress.quantity:
+            return True
+        return held_out.over(training) >= self.shared
 
     def _period(self, run: RunCurves, swings: Swings) -> float | None:
         """The period of the swings in steps, where noise hardly has one and the order of the data is not its cause."""
@@ -151,15 +159,14 @@ class Oscillation(Analyzer):
         grown = swings.grown > self.growing * math.exp(GROWTH_ERRORS * 1.2 / math.sqrt(points))
         return grown and progress.quantity.name != "reward" and abs(progress.gain(0.5)) < swings.size / 2
 
-    def _beside(self, run: RunCurves, training: Role, progress: Progress) -> Swings | None:
-        """The swings of the first held-out curve logged as often, unless it is over few examples."""
+    def _beside(self, run: RunCurves, training: Role, progress: Progress) -> Progress | None:
+        """The first held-out curve logged as often, unless it is over few examples."""
         roles = [role for role in run.held_out if role != training and len(run[role]) >= self.least]
         roles = [role for role in roles if OFTEN[0] <= len(run[role]) / len(progress.curve) <= OFTEN[1]]
         examples = held_out_examples(run) if roles else None
         if not roles or (examples is not None and examples < self.examples):
             return None
-        held_out = measure(run, roles[0])
-        return swings_in(held_out, moves_of(held_out), 0.5, 1.0)
+        return measure(run, roles[0])
 
     def _both_swing(self, training: Swings, held_out: Swings) -> bool:
         """Whether small swings of a curve that learned are those of the weights, as the held-out curve tells."""
@@ -185,11 +192,14 @@ class Oscillation(Analyzer):
             self._remedies(run),
         )
 
-    def _ended(self, run: RunCurves, swings: Swings) -> Finding:
+    def _ended(self, run: RunCurves, swings: Swings, held_out: Progress | None) -> Iterator[Finding]:
+        """Tell swings of the first half, if the held-out curve had them too."""
+        if not self._shared(swings, swings_in(held_out, moves_of(held_out), 0.125, 0.5) if held_out else None):
+            return
         curve, share = swings.progress.curve, swings.share
         first, last = int(curve.steps[len(curve) // 8]), int(curve.steps[len(curve) // 2])
-        return self.finding(
-            Severity.INFO,
+        yield self.finding(
+            Severity.WARNING if share >= self.large else Severity.INFO,
             min(certainty(share, self.swing), 0.9),
             Span((curve.name,), first, last),
             f"swings of {percent(share)} at first",
