@@ -103,7 +103,7 @@ def _with_causes(found: Sequence[Finding], rules: Iterable[Analyzer]) -> list[Fi
         if serious.get(finding.rule) is finding
     }
     # Rules that explain each other in a circle have no root: of these too the one that was first to be seen is it.
-    circle = {rule for rule, cause in roots.items() if cause is not None and roots[cause] is not None}
+    circle = {cause for cause in roots.values() if cause is not None and roots[cause] is not None}
     if circle:
         first = min((serious[rule] for rule in circle), key=_onset).rule
         causes = [
