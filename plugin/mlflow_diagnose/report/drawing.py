@@ -118,7 +118,7 @@ class Drawing:
 
     def _draw_scale(self, frame: Frame, panel: Panel) -> None:
         """The grid, the base line, the numbers beside it and, below the last panel, the steps."""
-        locator = LogLocator(numticks=5) if panel.log else MaxNLocator(2 if panel.small else 4)
+        locator = LogLocator(numticks=3 if panel.small else 5) if panel.log else MaxNLocator(2 if panel.small else 4)
         rows = [y for y in locator.tick_values(panel.low, panel.high) if panel.low <= y <= panel.high]
         low, high = self.shown.axis.low, self.shown.axis.high
         ticks = 7 if self.width >= LEAST_WIDE else 4
