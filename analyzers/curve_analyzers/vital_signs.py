@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from curve_analyzers.findings import VitalSign
 from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
-from curve_analyzers.wording import percent
+from curve_analyzers.wording import figure, percent
 
 __all__ = ["vital_signs"]
 
@@ -38,7 +38,7 @@ def _falls(run: RunCurves, roles: tuple[Role, ...], missing: str) -> VitalSign:
         return VitalSign(False, f"{name} never {way} beyond its noise")
     if progress.worth < LEAST_WORTH:
         return VitalSign(False, f"{name} {way} by no more than {percent(progress.worth)} of the way it had")
-    start, best, end = (f"{progress.shown(cost):.3g}" for cost in (progress.start, progress.best_value, progress.end))
+    start, best, end = (figure(progress.shown(cost)) for cost in (progress.start, progress.best_value, progress.end))
     if _kept(progress):
         return VitalSign(True, f"{name} {way} from {start} to {end}")
     return VitalSign(False, f"{name} {way} from {start} to {best} at step {progress.best_step}, then went to {end}")

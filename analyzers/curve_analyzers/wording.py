@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["count", "duration", "fall_or_rise", "percent"]
+__all__ = ["count", "duration", "fall_or_rise", "figure", "percent"]
 
 UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3))
 
@@ -23,6 +23,11 @@ def percent(share: float) -> str:
     if not abs(share) <= 10:  # noqa: PLR2004 - NaN and infinity too
         return "over 1000 %"
     return f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.2g} %"  # noqa: PLR2004 - two digits
+
+
+def figure(value: float) -> str:
+    """`0.0123`, `2,437`, `2.4e+12`: three digits, and all of those before the point as long as they can be read."""
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"  # noqa: PLR2004 - what stays short
 
 
 def fall_or_rise(before: float, after: float) -> str:

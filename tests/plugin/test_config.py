@@ -157,9 +157,7 @@ def test_a_file_that_nobody_names(tmp_path):
     assert found_config(logs) is None
 
 
-@pytest.mark.parametrize(
-    "text", ["[tool]\nmlflow-diagnose = 3", "[tool.mlflow-diagnose]\nselekt = []", "["]
-)
+@pytest.mark.parametrize("text", ["[tool]\nmlflow-diagnose = 3", "[tool.mlflow-diagnose]\nselekt = []", "["])
 def test_a_project_that_is_wrong(tmp_path, text):
     """One line that names the file."""
     path = tmp_path / "pyproject.toml"
