@@ -76,11 +76,12 @@ class LossMetricDisagreement(Analyzer):
     explains = ("generalization_gap", "wasted_compute")
 
     turn: float = threshold(0.05, "move of a curve against the other, as a share of its own gain", gt=0)
+    lost: float = threshold(0.2, "what a score must lose of its own gain to part with a loss that goes on", gt=0)
     higher: float = threshold(0.05, "rise of a loss as a share of what it is, below which it stands", ge=0)
-    still: float = threshold(0.1, "share of its way that a score came over that of the loss, if it stood still", ge=0)
+    still: float = threshold(0.15, "share of its way that a score came over that of the loss, if it stood still", ge=0)
     kept: float = threshold(0.5, "rise of a loss as a share of its fall, above which it did not just fall", gt=0)
     fall: float = threshold(
-        0.1, "share of the way below which a loss did not fall enough to expect a better score", gt=0
+        0.2, "share of the way below which a loss did not fall enough to expect a better score", gt=0
     )
     near: float = threshold(0.2, "what may be missing to a perfect score for it to have had nowhere to go", ge=0)
     visible: float = threshold(0.02, "least move of a score between 0 and 1 that matters to anyone", ge=0)
@@ -175,7 +176,7 @@ class LossMetricDisagreement(Analyzer):
         least *= max(-score.perfect, 0.0) if math.isfinite(score.perfect) else 0.0
         return (
             score.rose
-            and score.rise >= max(self.turn * score.fall, least)
+            and score.rise >= max(self.lost * score.fall, least)
             and loss.beyond_noise(gained)
             and gained >= self.turn * loss.fall
         )

@@ -32,7 +32,7 @@ def pairs(run: RunCurves) -> list[tuple[Role, Role]]:
     """A loss, and beside it a score that tells what guessing is worth: on the same data, else on held-out data."""
     found = []
     for loss in (Role(split, name) for split in (Split.TRAIN, Split.VAL) for name in ("loss", "mse")):
-        scores = [Role(split, name) for name in ("accuracy", "r2") for split in (loss.split, Split.VAL, Split.TEST)]
+        scores = [Role(split, name) for name in ("accuracy", "r2", "f1") for split in (loss.split, Split.VAL, Split.TEST)]
         beside = next((score for score in scores if score in run), None)
         if beside and loss in run and same_unit([run[loss], run[beside]]):
             found.append((loss, beside))
@@ -40,7 +40,7 @@ def pairs(run: RunCurves) -> list[tuple[Role, Role]]:
 
 
 LOSS_AND_YARDSTICK = Need(
-    "no loss was logged beside an accuracy or an R2 on the same data",
+    "no loss was logged beside an accuracy, an F1 or an R2 on the same data",
     lambda run: [min(run[loss], run[score], key=len) for loss, score in pairs(run)],
 )
 
@@ -103,7 +103,7 @@ class PoorInitialLoss(Analyzer):
     vouches = False
     explains = ("gradients", "progress", "loss_metric_disagreement")  # what counts by the fall counts by where it began
 
-    times: float = threshold(2.8, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
+    times: float = threshold(2.93, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
     early: float = threshold(0.7, "share of the run within which that is looked for", gt=0, le=1)
     early_apart: float = threshold(
         0.3, "the same where the mistakes were counted on other data than the loss", gt=0, le=1

@@ -82,7 +82,8 @@ class OverRegularized(Analyzer):
 
     worse: float = threshold(0.06, "how much worse training stays, as a share of the way to the best value", gt=0)
     alone: float = threshold(0.35, "the same where neither a score nor what was logged confirms it", gt=0)
-    worse_score: float = threshold(0.15, "the same of a score between 0 and 1, where both logged one", gt=0)
+    worse_score: float = threshold(0.2, "the same of a score between 0 and 1, where both logged one", gt=0)
+    clear: float = threshold(0.35, "distance of such a score beside which any distance of the loss will do", gt=0)
     explained: float = threshold(
         0.5, "share of that which is enough where strong regularization was logged", gt=0, le=1
     )
@@ -172,6 +173,8 @@ class OverRegularized(Analyzer):
         confirmed = not scores or max(score.share for score in scores) >= self.worse_score * (
             self.explained if strong else 1
         )
+        if scores and max(score.share for score in scores) >= self.clear:
+            limit = 0.0
         worse = [pair for pair in pairs if confirmed and pair.share >= limit and self._held_back(pair)]
         if worse:
             yield self._finding(run, max(worse, key=lambda pair: pair.share))

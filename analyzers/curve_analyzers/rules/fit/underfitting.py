@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.hyperparameters import small_model
+from curve_analyzers.hyperparameters import class_count, small_model
 from curve_analyzers.model import RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.remedies import less_regularization, raise_rate
@@ -123,7 +123,7 @@ class Underfitting(Analyzer):
         scores = measure_all(run, roles, self.least)
         fair = self.poor_score if small_model(run) else self.fair_score
         near = self.near if not small_model(run) else self.nearer
-        return any(score.share >= fair or score.left <= near for score in scores)
+        return any(max(score.share, _above_chance(run, score)) >= fair or score.left <= near for score in scores)
 
     def _finding(self, run: RunCurves, train: Progress, val: Progress, limit: float) -> Finding:
         start, end, val_end = (train.shown(cost) for cost in (train.start, train.end, val.end))
@@ -144,3 +144,11 @@ class Underfitting(Analyzer):
                 "Only then a larger model, and one that suits the data before one with more layers.",
             ),
         )
+
+
+def _above_chance(run: RunCurves, score: Progress) -> float:
+    """How far an accuracy is from guessing to 1, where the number of classes is known; 0 where it is not."""
+    classes = class_count(run)
+    if not classes or score.quantity.name != "accuracy":
+        return 0.0
+    return 1 - score.left * classes / (classes - 1)

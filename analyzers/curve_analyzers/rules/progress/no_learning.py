@@ -46,8 +46,6 @@ class NoLearning(Analyzer):
         "wasted_compute",
         "plateau",
         "loss_metric_disagreement",
-        "oscillation",
-        "loss_spikes",
     )
 
     least_share: float = threshold(0.02, "share of the way to the best value that counts as having learned", ge=0)
@@ -117,6 +115,8 @@ class NoLearning(Analyzer):
     def _moved(self, progress: Progress) -> bool:
         if progress.rose and progress.rise > self.least_share * abs(progress.best):
             return True
+        if progress.start - progress.end >= self.steady * max(progress.start - progress.perfect, progress.noise):
+            return True  # whatever threw it about, it came far; an unknown best value (NaN) compares as false
         return progress.fell and progress.worth >= self.least_share
 
     def _hidden(self, progress: Progress) -> bool:

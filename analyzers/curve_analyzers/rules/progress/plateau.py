@@ -86,7 +86,7 @@ class Plateau(Analyzer):
 
     needs = (Need.LEARNING,)
     least = 12
-    explains = ("wasted_compute", "not_converged", "oscillation", "loss_spikes")
+    explains = ("wasted_compute", "not_converged")
 
     long: float = threshold(0.38, "share of the run for which it stood still", gt=0, lt=1)
     still: float = threshold(0.02, "gain over such a stretch, as a share of the whole fall, that is none", ge=0)
