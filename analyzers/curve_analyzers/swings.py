@@ -41,6 +41,12 @@ class Swings:
         return self.size / self.scale if self.scale > 0 else 0.0
 
     @property
+    def crossings(self) -> float:
+        """How often the level is crossed, as a share of the points: what comes back from a jump does so once."""
+        above = self.moves > 0
+        return float((above[1:] != above[:-1]).mean()) if len(above) > 1 else 0.0
+
+    @property
     def missing(self) -> float:
         """What was usually missing to the best value in the second half of the run; NaN where that is unknown."""
         levels = self.progress.levels[len(self.progress.levels) // 2 :]

@@ -78,13 +78,14 @@ class LossMetricDisagreement(Analyzer):
     turn: float = threshold(0.05, "move of a curve against the other, as a share of its own gain", gt=0)
     lost: float = threshold(0.2, "what a score must lose of its own gain to part with a loss that goes on", gt=0)
     higher: float = threshold(0.05, "rise of a loss as a share of what it is, below which it stands", ge=0)
-    still: float = threshold(0.15, "share of its way that a score came over that of the loss, if it stood still", ge=0)
+    still: float = threshold(0.18, "share of its way that a score came over that of the loss, if it stood still", ge=0)
     kept: float = threshold(0.5, "rise of a loss as a share of its fall, above which it did not just fall", gt=0)
     fall: float = threshold(
         0.2, "share of the way below which a loss did not fall enough to expect a better score", gt=0
     )
     near: float = threshold(0.2, "what may be missing to a perfect score for it to have had nowhere to go", ge=0)
     visible: float = threshold(0.02, "least move of a score between 0 and 1 that matters to anyone", ge=0)
+    visible_turn: float = threshold(0.05, "the same of a score that turned while its loss went on", ge=0)
     few: float = threshold(3.0, "the same in held-out examples, where their number is known", ge=0)
 
     fires = (
@@ -173,7 +174,7 @@ class LossMetricDisagreement(Analyzer):
     def _turned(self, score: Progress, loss: Progress, least: float) -> bool:
         """Whether a score turned for the worse while the loss went on falling."""
         gained = loss.gained_since_best_of(score)
-        least *= max(-score.perfect, 0.0) if math.isfinite(score.perfect) else 0.0
+        least = max(least, self.visible_turn) * max(-score.perfect, 0.0) if math.isfinite(score.perfect) else 0.0
         return (
             score.rose
             and score.rise >= max(self.lost * score.fall, least)

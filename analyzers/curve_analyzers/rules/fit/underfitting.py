@@ -122,8 +122,9 @@ class Underfitting(Analyzer):
         roles = [role for role in run.held_out_scores() or run.scores(Split.TRAIN) if role.measures.bounded]
         scores = measure_all(run, roles, self.least)
         fair = self.poor_score if small_model(run) else self.fair_score
-        near = self.near if not small_model(run) else self.nearer
-        return any(max(score.share, _above_chance(run, score)) >= fair or score.left <= near for score in scores)
+        if small_model(run):
+            return any(score.share >= fair or score.left <= self.nearer for score in scores)
+        return any(max(score.share, _above_chance(run, score)) >= fair or score.left <= self.near for score in scores)
 
     def _finding(self, run: RunCurves, train: Progress, val: Progress, limit: float) -> Finding:
         start, end, val_end = (train.shown(cost) for cost in (train.start, train.end, val.end))
