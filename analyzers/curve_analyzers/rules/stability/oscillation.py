@@ -65,6 +65,7 @@ class Oscillation(Analyzer):
     dying: float = threshold(0.3, "swings at the end over those before, below which they have ended", ge=0)
     large: float = threshold(0.5, "swings from which those that ended in the first half are a warning", gt=0)
     often: float = threshold(0.3, "crossings of the level a point, below which such swings are jumps", ge=0, lt=1)
+    huge: float = threshold(2.0, "swings from which those are a warning all the same", gt=0)
     shared: float = threshold(
         0.5, "swings of the held-out loss over those of training, each of its level: the weights swing both", ge=0
     )
@@ -200,7 +201,7 @@ class Oscillation(Analyzer):
         curve, share = swings.progress.curve, swings.share
         first, last = int(curve.steps[len(curve) // 8]), int(curve.steps[len(curve) // 2])
         yield self.finding(
-            Severity.WARNING if share >= self.large and swings.crossings >= self.often else Severity.INFO,
+            Severity.WARNING if share >= (self.large if swings.crossings >= self.often else self.huge) else Severity.INFO,
             min(certainty(share, self.swing), 0.9),
             Span((curve.name,), first, last),
             f"swings of {percent(share)} at first",
