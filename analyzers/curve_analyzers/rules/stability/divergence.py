@@ -13,6 +13,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import fall_or_rise
 
@@ -87,20 +88,27 @@ class Divergence(Analyzer):
         name, since = progress.name, self._since(progress, scale)
         best, end = progress.shown(progress.best_value), progress.shown(progress.end)
         change = fall_or_rise(best, end)
-        way = "fell" if progress.shown(1.0) < 0 else "rose"
+        way = say("fell") if progress.shown(1.0) < 0 else say("rose")
         return self.finding(
             Severity.CRITICAL,
             min(certainty(progress.rise, scale), progress.certainty(progress.rise)),
             Span((name,), since, progress.last_step),
-            f"{change} since step {since}",
-            f"{name} reached {best:.4g} at step {progress.best_step}, {way} from step {since} on "
-            f"and ended at {end:.4g}.",
+            say("{change} since step {since}", change=change, since=since),
+            say(
+                "{name} reached {best:.4g} at step {best_step}, {way} from step {since} on and ended at {end:.4g}.",
+                name=name,
+                best=best,
+                best_step=progress.best_step,
+                way=way,
+                since=since,
+                end=end,
+            ),
             {"best_step": progress.best_step, "best": best, "end": end, "since_step": since},
             (
                 lower_rate(run),
-                "Warm the rate up over the first 1 to 5 % of the steps.",
-                "Clip the gradient norm (1.0 is a usual start), and go back to the checkpoint before the rise.",
-                "Look at the batch where it began: one wrong input or label can be enough.",
+                say("Warm the rate up over the first 1 to 5 % of the steps."),
+                say("Clip the gradient norm (1.0 is a usual start), and go back to the checkpoint before the rise."),
+                say("Look at the batch where it began: one wrong input or label can be enough."),
             ),
         )
 
