@@ -39,7 +39,7 @@ class Drawing:
     Args:
         shown: What it shows; at least one panel.
         width: In inches; the height follows.
-        fit: Makes a text from a log one that can be drawn, of at most so many characters.
+        fit: Makes a text, ours or from a log, one that can be drawn, of at most so many characters.
 
     Attributes:
         figure: The drawing.
@@ -122,7 +122,7 @@ class Drawing:
             axes.axvline(mark.at, color=colour, linewidth=0.9, linestyle=_dash(good=mark.good))
         entries = [self._draw_line(axes, line, panel) for line in panel.lines]
         if panel.rise is not None:
-            _draw_rise(axes, panel, panel.rise)
+            _draw_rise(axes, panel, panel.rise, self.fit(panel.rise.label, 44))
         self._draw_head(axes, panel, entries)
 
     def _draw_scale(self, axes: Axes, panel: Panel) -> None:
@@ -141,11 +141,11 @@ class Drawing:
         if panel is self.shown.panels[-1]:
             for x in columns:
                 _label(axes, _step(x), (x, panel.low), (0, -4), ha="center", va="top")
-            _label(axes, self.shown.axis.label, (high, panel.low), (0, -16), ha="right", va="top")
+            _label(axes, self.fit(self.shown.axis.label, 44), (high, panel.low), (0, -16), ha="right", va="top")
 
     def _draw_line(self, axes: Axes, line: Line, panel: Panel) -> Line2D:
         colour = COLOURS[SERIES[line.series if panel.several else BY_SPLIT[line.split]]]
-        label = self._short(line.label, 44) + ("" if len(line.x) else texts.NEVER_FINITE)
+        label = self._short(line.label, 44) + ("" if len(line.x) else f" {self.fit(texts.NEVER_FINITE, 44)}")
         room = panel.high - panel.low
         low, high = (panel.low, panel.high) if panel.log else (panel.low - room, panel.high + room)
         if label.startswith("_"):  # which would keep it out of the legend
@@ -172,9 +172,9 @@ class Drawing:
     def _draw_head(self, axes: Axes, panel: Panel, entries: list[Line2D]) -> None:
         """Title and legend above the panel, where they cover no curve."""
         above = ROW * (self._legend_rows(panel) + 0.35) * POINTS
-        notes = [texts.LOG_SCALE] if panel.log else []
+        notes = [self.fit(texts.LOG_SCALE, 44)] if panel.log else []
         if panel.beyond is not None:
-            notes.append(texts.BEYOND.format(value=f"{panel.beyond:.3g}"))
+            notes.append(self.fit(texts.BEYOND.format(value=f"{panel.beyond:.3g}"), 44))
         axes.set_title(self._short(panel.title, 40), loc="left", pad=above, fontsize=10, weight="bold")
         if notes:
             axes.set_title(", ".join(notes), loc="right", pad=above, fontsize=9, color=COLOURS["muted"])
@@ -204,7 +204,7 @@ class Drawing:
         return 2 if self.width >= LEAST_WIDE and fitting else 1
 
 
-def _draw_rise(axes: Axes, panel: Panel, rise: Rise) -> None:
+def _draw_rise(axes: Axes, panel: Panel, rise: Rise, label: str) -> None:
     """An arrow from the one value to the other, with its figure beside it."""
     before, after = (min(max(value, panel.low), panel.high) for value in (rise.before, rise.after))
     colour = COLOURS[SEVERITIES[rise.severity]]
@@ -216,7 +216,7 @@ def _draw_rise(axes: Axes, panel: Panel, rise: Rise) -> None:
     height = axes.transData.transform((low, before))[1] - axes.bbox.y0
     below = (after > before and height > ROW * axes.figure.dpi) or height > axes.bbox.height - ROW * axes.figure.dpi
     axes.annotate(
-        rise.label,
+        label,
         (rise.at, before),
         (-4 if right else 4, -4 if below else 4),
         textcoords="offset points",

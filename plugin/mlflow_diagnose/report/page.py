@@ -51,8 +51,8 @@ def page(report: Report) -> str:
 def _caption(report: Report) -> str:
     """What the strokes of the chart mean, those that it has."""
     shown = plan(report, int(WIDE))
-    told = [texts.CAPTION]
+    told: list[str] = [texts.CAPTION]
     told += [texts.CAPTION_BARS] if shown.bars else []
     told += [texts.CAPTION_RISE] if any(panel.rise for panel in shown.panels) else []
     told += [texts.CAPTION_BAND] if any(panel.band for panel in shown.panels) else []
-    return " ".join(told)
+    return words.sentences(told)

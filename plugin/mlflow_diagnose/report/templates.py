@@ -79,5 +79,5 @@ def _section(rule: str, heading: str) -> Markup:
         text = rule_named(rule).sections.get(heading, "")
     except ValueError:
         return Markup("")
-    paragraphs = [prose(part, len(part)) for part in re.split(r"\n\s*\n", text) if part]
+    paragraphs = (prose(part, len(part)) for part in words.documentation(text))
     return Markup("").join(Markup("<p>{}</p>").format(part) for part in paragraphs)
