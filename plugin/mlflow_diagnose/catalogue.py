@@ -38,6 +38,7 @@ HEAD = """\
 # {language} messages of mlflow-diagnose.
 #
 # Made of the code by `python -m mlflow_diagnose.catalogue`; only what stands behind `msgstr` is written by hand."""
+LEFT_OUT = tuple(b'"' + name for name in (b"POT-", b"PO-", b"Report-", b"Last-", b"Language-Team", b"Generated-"))
 COUNTED = re.compile(r'words\.count\(.*?, "([a-z ]+)"\)')
 ROOTS = (Path(__file__).parent, Path(curve_analyzers.__file__).parent)
 STATES = ("healthy", "insufficient_data")
@@ -87,15 +88,29 @@ def updated(language: str) -> bytes:
         said.add(message.key, locations=[(message.place, 0)])
     catalogue.update(said, no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
-    made = Catalog(language, header_comment=HEAD.format(language=Locale.parse(language).english_name))
+    made = Catalog(
+        language,
+        project="mlflow-diagnose",
+        version=curve_analyzers.__version__,
+        header_comment=HEAD.format(language=Locale.parse(language).english_name),
+        fuzzy=False,
+    )
     for message in catalogue:
         if message.id:
             added = made.add(message.id, message.string, sorted(set(message.locations)))
             added.flags = {"fuzzy"} if message.fuzzy else set()  # Babel takes `5 % of` for a format
     buffer = io.BytesIO()
     write_po(buffer, made, width=120, sort_by_file=True, include_lineno=False, omit_header=False)
-    # When it was made says nothing that the version control does not, and would change it each time.
-    kept = [line for line in buffer.getvalue().splitlines(keepends=True) if b"-Date: " not in line]
+    # What the version control knows better, and what would change each time.
+    left_out = (
+        b'"POT-Creation-Date',
+        b'"PO-Revision-Date',
+        b'"Report-Msgid',
+        b'"Last-Trans',
+        b'"Language-Team',
+        b'"Gen',
+    )
+    kept = [line for line in buffer.getvalue().splitlines(keepends=True) if not line.startswith(left_out)]
     return b"".join(kept)
 
 

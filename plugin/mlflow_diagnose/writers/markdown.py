@@ -82,7 +82,7 @@ def _code(text: str) -> str:
 
 
 def _found(finding: Finding, consequences: Sequence[Finding]) -> list[str]:
-    where = f"{words.title(finding.severity.word)}, {words.steps(finding.span)}, {words.confidence(finding)}"
+    where = words.listing((words.title(finding.severity.word), words.steps(finding.span), words.confidence(finding)))
     lines = ["", f"**{as_text(words.title(finding.rule))}** ({where})", "", as_text(finding.message)]
     if finding.remedies and finding.severity > Severity.INFO:
         lines += ["", f"{words.plain(texts.WHAT_TO_TRY)}:", ""]

@@ -8,7 +8,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from curve_analyzers.findings import Finding, Report, Severity, VitalSign
-from curve_analyzers.saying import enumerated, say
+from curve_analyzers.saying import enumerated, say, series
+from mlflow_diagnose.language import translated
 from mlflow_diagnose.report import texts, words
 from mlflow_diagnose.report.rows import Row, row_of
 from mlflow_diagnose.writers.github import defused, in_actions
@@ -59,7 +60,7 @@ def print_report(report: Report, console: Console) -> None:
             colour = COLOURS[consequence.severity.word]
             page.line((f"{follows} ", colour), (words.plain(consequence.brief), ""), indent=4)
     if left := words.not_checked(report):
-        why = "; ".join(f"{reason}: {words.names(outcomes)}" for reason, outcomes in left)
+        why = series([f"{reason}: {words.names(outcomes)}" for reason, outcomes in left])
         page.line()
         rules = words.count(len(report.not_checked), "rule")
         page.line((words.plain(say("not checked: {rules} ({why})", rules=rules, why=why), LONGEST), "dim"), indent=2)
@@ -168,13 +169,14 @@ def _print_curves(page: Page, row: Row) -> None:
 def _print_sign(page: Page, name: str, sign: VitalSign) -> None:
     mark, style, answer = SIGNS[sign.value]
     told = f"{words.sign(name, short=True)}: {words.plain(answer)}"
-    page.line((told, style), (f", {words.plain(sign.because)}", ""), indent=2, lead=((f"{mark} ", style),))
+    because = translated(say(", {because}", because=words.plain(sign.because)))
+    page.line((told, style), (because, ""), indent=2, lead=((f"{mark} ", style),))
 
 
 def _print_finding(page: Page, finding: Finding) -> None:
     page.line()
     style = COLOURS[finding.severity.word]
-    where = ", ".join((words.title(finding.severity.word), words.steps(finding.span), words.confidence(finding)))
+    where = words.listing((words.title(finding.severity.word), words.steps(finding.span), words.confidence(finding)))
     page.line((words.title(finding.rule), f"bold {style}"), (f" ({where})", "dim"), indent=2)
     page.line((words.plain(finding.message), ""), indent=4)
     if finding.remedies:

@@ -43,10 +43,10 @@ def print_experiment(report: ExperimentReport, console: Console) -> None:
 def _print_finding(page: Page, finding: ExperimentFinding) -> None:
     page.line()
     sure = min(round(100 * finding.confidence), 99)
-    kind = (f" ({words.title(finding.severity.word)}, {words.sureness(sure)})", "dim")
+    kind = (f" ({words.listing((words.title(finding.severity.word), words.sureness(sure)))})", "dim")
     page.line((words.title(finding.rule), f"bold {COLOURS[finding.severity.word]}"), kind, indent=2)
     page.line((words.plain(finding.message), ""), indent=4)
-    named = ", ".join(words.plain(run, 40) for run in finding.runs[:MOST_RUNS])
+    named = words.listing([words.plain(run, 40) for run in finding.runs[:MOST_RUNS]])
     left = len(finding.runs) - MOST_RUNS
     runs = (
         say("runs: {named} and {left} more", named=named, left=left) if left > 0 else say("runs: {named}", named=named)

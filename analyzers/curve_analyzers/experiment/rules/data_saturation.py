@@ -120,9 +120,8 @@ class DataSaturation(ExperimentAnalyzer):
         )
         time, told_time = _time_of_doubling(experiment, factor), ""
         if time is not None:
-            told_time = say(
-                " Twice the data took {time} more time.", time=percent(time) if time >= LEAST_TOLD else say("no")
-            )
+            more = say(" Twice the data took {time} more time.", time=percent(time))
+            told_time = more if time >= LEAST_TOLD else say(" Twice the data took no more time.")
         sure = float(np.clip(1.0 - 0.5 * law.gain_high / limit, 0.5, 0.97)) if limit > 0 else 0.5
         others = moved_with(factor.others)
         way, end = (say("rose"), say("ceiling")) if experiment.higher else (say("fell"), say("floor"))
