@@ -95,22 +95,14 @@ def updated(language: str) -> bytes:
         header_comment=HEAD.format(language=Locale.parse(language).english_name),
         fuzzy=False,
     )
-    for message in catalogue:
-        if message.id:
-            added = made.add(message.id, message.string, sorted(set(message.locations)))
-            added.flags = {"fuzzy"} if message.fuzzy else set()  # Babel takes `5 % of` for a format
+    for each in catalogue:
+        if each.id:
+            added = made.add(each.id, each.string, sorted(set(each.locations)))
+            added.flags = {"fuzzy"} if each.fuzzy else set()  # Babel takes `5 % of` for a format
     buffer = io.BytesIO()
     write_po(buffer, made, width=120, sort_by_file=True, include_lineno=False, omit_header=False)
     # What the version control knows better, and what would change each time.
-    left_out = (
-        b'"POT-Creation-Date',
-        b'"PO-Revision-Date',
-        b'"Report-Msgid',
-        b'"Last-Trans',
-        b'"Language-Team',
-        b'"Gen',
-    )
-    kept = [line for line in buffer.getvalue().splitlines(keepends=True) if not line.startswith(left_out)]
+    kept = [line for line in buffer.getvalue().splitlines(keepends=True) if not line.startswith(LEFT_OUT)]
     return b"".join(kept)
 
 

@@ -19,7 +19,15 @@ __all__ = ["CannotTell", "ExperimentAnalyzer", "threshold"]
 
 
 class CannotTell(Exception):  # noqa: N818 - an answer, not an error
-    """Raised by a rule that looked and cannot say either way; its words are the reason."""
+    """Raised by a rule that looked and cannot say either way; its words are the reason.
+
+    Attributes:
+        why: The reason as it was given, which an exception's own text is not where it is a message.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ def bars(report: Report, axis: Axis) -> tuple[Bar, ...]:
         first, last = axis.at(curve, np.array([finding.span.first_step, finding.span.last_step], np.float64))
         whole = last - first > WHOLE * (axis.high - axis.low)
         if finding is report.main or finding.severity > Severity.INFO or not whole:
-            label = f"{words.title(finding.rule)}, {words.steps(finding.span)}"
+            label = words.listing((words.title(finding.rule), words.steps(finding.span)))
             found.append(Bar(label, finding.severity, float(first), float(last)))
     return tuple(found[:MOST_BARS])
 

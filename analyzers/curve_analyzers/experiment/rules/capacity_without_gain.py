@@ -14,7 +14,7 @@ from curve_analyzers.experiment.examples import SweepExample, outcome, sweep
 from curve_analyzers.experiment.findings import ExperimentFinding, moved_with
 from curve_analyzers.experiment.statistics import enough, ranks
 from curve_analyzers.findings import Severity
-from curve_analyzers.saying import say, within
+from curve_analyzers.saying import say, series, within
 from curve_analyzers.wording import count
 
 REMEDIES = {
@@ -136,7 +136,7 @@ class CapacityWithoutGain(ExperimentAnalyzer):
                     say("more {factor} was no better, and nothing in these runs says why", factor=factor.name)
                 )
         if open_ends:
-            raise CannotTell("; ".join(open_ends))
+            raise CannotTell(series(open_ends))
 
     def _gains(self, case: Case) -> bool:
         """Whether the largest models rank better, for sure, than the best of the smaller ones."""

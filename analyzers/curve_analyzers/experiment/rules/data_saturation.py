@@ -96,13 +96,13 @@ class DataSaturation(ExperimentAnalyzer):
         """Fit the fall over the sizes, and ask what the next doubling would bring."""
         effect = experiment.effect("level", SIZE)
         if effect is None or not effect.better:
-            raise CannotTell("that more data ever helped does not show in these runs")
+            raise CannotTell(say("that more data ever helped does not show in these runs"))
         factor = effect.factor
         alone = len(experiment.effects("level")) == 1
         sizes, costs, places = _points(experiment, factor, alone=alone)
         law = fit_power_law(sizes, costs)
         if law is None:
-            raise CannotTell("the levels do not follow a power law over the sizes of the training set")
+            raise CannotTell(say("the levels do not follow a power law over the sizes of the training set"))
         noise = experiment.seed_noise(experiment.cost)
         limit = max(self.worth * law.fall, noise.sd if noise.measured else 0.0)
         if law.gain_high <= limit:

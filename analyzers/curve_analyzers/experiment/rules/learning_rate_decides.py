@@ -117,7 +117,7 @@ class LearningRateDecides(ExperimentAnalyzer):
             return
         stretches = _stretches(effect.factor, experiment)
         if not stretches:
-            raise CannotTell("the learning rates are no numbers")
+            raise CannotTell(say("the learning rates are no numbers"))
         yield self._finding(experiment, effect, stretches)
 
     def _finding(self, experiment: Experiment, effect: Effect, stretches: list[Stretch]) -> ExperimentFinding:

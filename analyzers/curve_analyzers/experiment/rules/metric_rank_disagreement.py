@@ -106,7 +106,7 @@ class MetricRankDisagreement(ExperimentAnalyzer):
         keep = np.flatnonzero(np.isfinite(experiment.kpi_cost) & np.isfinite(experiment.cost))
         cost, kpi = experiment.cost[keep], experiment.kpi_cost[keep]
         if len(keep) < self.least or np.ptp(cost) == 0 or np.ptp(kpi) == 0:
-            raise CannotTell("the runs do not differ in both the judged quantity and the KPI")
+            raise CannotTell(say("the runs do not differ in both the judged quantity and the KPI"))
         agreement, low, high = _agreement(cost, kpi)
         if high >= self.agreement:
             return

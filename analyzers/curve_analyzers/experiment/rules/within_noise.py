@@ -70,7 +70,7 @@ class WithinNoise(ExperimentAnalyzer):
         if not noise.measured:
             noise = experiment.seed_noise(experiment.cost)
         if not noise.sd > 0:
-            raise CannotTell("neither repeats nor the curves' own noise say how far apart equal runs lie")
+            raise CannotTell(say("neither repeats nor the curves' own noise say how far apart equal runs lie"))
         best = int(np.lexsort((-sizes, means))[0])
         error = noise.sd * np.sqrt(1 / sizes[best] + 1 / sizes)
         level = np.flatnonzero(means - means[best] <= self.apart * error)
@@ -136,7 +136,7 @@ def _settings(experiment: Experiment) -> tuple[Floats, Floats, list[Ints]]:
     """Of each configuration that trained, the mean cost, the number of runs, and the runs."""
     usable = np.flatnonzero(np.isfinite(experiment.cost) & ~experiment.failed)
     if not len(usable):
-        raise CannotTell("no run trained")
+        raise CannotTell(say("no run trained"))
     codes = experiment.params.configuration[usable]
     members = _grouped(usable, codes)
     means = np.array([float(experiment.cost[runs].mean()) for runs in members])
