@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from test_report import COLLISIONS
 
+from collisions import COLLISIONS
 from curve_analyzers.engine import diagnose
 from curve_analyzers.experiment.engine import compare
 from curve_analyzers.experiment.registry import all_experiment_rules
