@@ -116,7 +116,12 @@ def cli() -> None:
     metavar="NAME=MEANING",
     help="What a param of the runs sets: my_rate=learning_rate; none to leave it out.",
 )
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML: rules, thresholds, roles.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML: rules, thresholds, roles. Else mlflow-diagnose.toml in the logdir or here.",
+)
 @click.option("--select", multiple=True, metavar="RULE", help="Judge by this rule or family only (may be repeated).")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Leave this rule or family out (may be repeated).")
 @click.option(

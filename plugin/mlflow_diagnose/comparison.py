@@ -50,7 +50,7 @@ class Comparison:
         from mlflow_diagnose.writers.mlflow_experiment import MlflowExperimentTags  # noqa: PLC0415 - seconds to import
 
         writer, experiment = MlflowExperimentTags(self.runs.job.tracking_uri), self.experiment
-        self.runs.patience.trying(lambda: writer.write(experiment, self.report))
+        self.runs.patience.trying(lambda: writer.write(experiment, self.report, self.runs.everywhere))
 
     def write_page(self, rows: Sequence[Row]) -> None:
         """Keep the page of the runs as an artifact of a run of ours in the experiment.

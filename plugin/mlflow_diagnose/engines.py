@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
+import signal
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,13 +17,14 @@ from mlflow_diagnose.readers.tracking.uri import first_line, shown
 
 __all__ = ["ENGINES", "Engine"]
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 ENGINES = ("local", "dask", "ray", "spark")
 PACKAGES = {"dask": "distributed", "ray": "ray", "spark": "joblibspark"}  # what each is imported from
 IDLE = 20  # seconds after which a process without work ends, as it does where the call that started it was killed
 DEATHS = 3  # workers that may die over one chunk before it counts as what kills them
-AHEAD = 4  # chunks for each worker that are on their way to it
+AHEAD = 2  # chunks for each worker that are on their way to it; loky cannot end in peace while more wait than that
 ROUND = 16  # the same with an engine whose results come a round at a time, and whose workers start with each
 WORTH = 40  # runs, from which other processes make up for the seconds that each takes to start
 CHEAP, DEAR = 100, 16  # runs in a chunk, without and with drawing artifacts
@@ -61,22 +64,22 @@ class Engine:
                 ) from error
         return cls(name, address, jobs)
 
-    def chunks(self, run_ids: Sequence[str], *, dear: bool) -> list[list[str]]:
-        """Runs in pieces, as they are handed to workers.
+    def chunks(self, items: Sequence[Item], *, dear: bool) -> list[list[Item]]:
+        """Runs, or what else there is one of for each run, in pieces as they are handed to workers.
 
         Args:
-            run_ids: The runs.
-            dear: Whether a run takes long, as it does with artifacts.
+            items: What is to be worked on.
+            dear: Whether one takes long, as a run does with artifacts.
         """
-        size = min(DEAR if dear else CHEAP, -(-len(run_ids) // (self._workers(len(run_ids)) * CHUNKS)) or 1)
-        return [list(run_ids[first : first + size]) for first in range(0, len(run_ids), size)]
+        size = min(DEAR if dear else CHEAP, -(-len(items) // (self._workers(len(items)) * CHUNKS)) or 1)
+        return [list(items[first : first + size]) for first in range(0, len(items), size)]
 
     def is_here(self, runs: int) -> bool:
         """Whether the work on so many runs is done in this very process."""
         return self.name == "local" and self._workers(runs) == 1
 
     def spread(
-        self, work: Callable[[list[str]], Result], chunks: Sequence[list[str]]
+        self, work: Callable[[list[Item]], Result], chunks: Sequence[list[Item]]
     ) -> Iterator[Result | DiagnoseError]:
         """What `work` makes of each chunk, in their order; in place of one that no worker survives, an error.
 
@@ -101,7 +104,7 @@ class Engine:
                         place, deaths = place + 1, 0
 
     def _round(
-        self, work: Callable[[list[str]], Result], chunks: Sequence[list[str]], options: dict[str, Any]
+        self, work: Callable[[list[Item]], Result], chunks: Sequence[list[Item]], options: dict[str, Any]
     ) -> Iterator[Result]:
         """What `work` makes of each chunk until a worker dies."""
         from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - for many runs alone
@@ -112,9 +115,16 @@ class Engine:
                 for first in range(0, len(chunks), ROUND * jobs):
                     yield from Parallel(batch_size=1)(map(delayed(work), chunks[first : first + ROUND * jobs]))
                 return
-            yield from Parallel(batch_size=1, pre_dispatch=AHEAD * jobs, return_as="generator")(
-                map(delayed(work), chunks)
-            )
+            parallel = Parallel(batch_size=1, pre_dispatch=AHEAD * jobs, return_as="generator")
+            with _uninterrupted() if self.name == "local" else nullcontext():
+                results = parallel(map(delayed(work), chunks))  # starts the workers, and does not wait for them
+            try:
+                for result in results:  # noqa: UP028 - what ends this must not end that by itself
+                    yield result
+            finally:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # that tasks are cancelled, where nobody wants the rest
+                    results.close()
 
     def _workers(self, runs: int) -> int:
         if self.jobs:
@@ -137,17 +147,24 @@ class Engine:
             yield options
 
 
-def _told(what: threading.ExceptHookArgs) -> None:
-    """Tell of an error in a thread; not of the one that joblib's own meets where a call is interrupted."""
-    if what.thread is None or what.thread.name != "ExecutorManagerThread":
-        TELL(what)
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Processes and threads that are started here never see a Ctrl-C, which reaches all of a terminal's processes.
 
-
-TELL = threading.excepthook
+    It is for the caller, who ends them; by themselves they would tell of it with tracebacks.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which would let it through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _local(_: str, __: ExitStack) -> dict[str, Any]:
-    threading.excepthook = _told
     # A worker that had one thread of OpenBLAS for each core would fight the other workers for them.
     return {"backend": "loky", "inner_max_num_threads": 1, "idle_worker_timeout": IDLE}
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from mlflow_diagnose.errors import BadInputError, DiagnoseError
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from mlflow_diagnose.failures import Failures
 
 __all__ = ["SUMMARY", "Counts", "Runs"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 SUMMARY = "summary"  # the view of a run that is compared with others
 SHOWN_FROM = 20  # runs, from which a bar shows how far the work is
@@ -133,6 +136,20 @@ class Runs:
                 yield from (Done(run_id, error=result) for run_id in chunk)
             else:
                 yield from result
+
+    def everywhere(self, work: Callable[[list[Item]], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """What `work` makes of pieces of something that there is one of for each run, by whoever does the runs.
+
+        Raises:
+            DiagnoseError: `work` could not do a piece.
+        """
+        if self.engine.is_here(len(items)):
+            yield work(list(items))
+            return
+        for result in self.engine.spread(work, self.engine.chunks(items, dear=False)):
+            if isinstance(result, DiagnoseError):
+                raise result
+            yield result
 
     def _listed(self, experiment: str | None, search: str | None) -> Sequence[str]:
         if experiment is None:

@@ -24,6 +24,7 @@ from benchmarks.stores import big_store
 COMMAND = "import sys; from mlflow_diagnose.cli import main; main(sys.argv[1:])"
 LONGEST = 90.0  # seconds for 2,000 runs
 GROWTH = 1.3  # of the peak memory from 200 runs to 2,000
+TURNS = 2
 GAIN = 1.6  # of two workers over one
 DAMAGED = 100  # of 10,000 logs
 
@@ -122,7 +123,10 @@ def say(capsys):
 def test_two_thousand_runs(stores, share, say):
     """Read, judged and tags written; memory does not grow with the runs; two workers are worth having."""
     few, many = sorted(stores)
-    small, one, two = diagnosed(stores[few], 2), diagnosed(stores[many], 1), diagnosed(stores[many], 2)
+    small = diagnosed(stores[few], 2)
+    # In turns, and the best of each: what else the machine does at the time is none of theirs.
+    turns = [(diagnosed(stores[many], 1), diagnosed(stores[many], 2)) for _ in range(TURNS)]
+    one, two = (min(each, key=lambda found: found.seconds) for each in zip(*turns, strict=True))
     written = stores[many].rows("SELECT count(*) FROM tags WHERE key = 'diagnose.fingerprint'")
     again = measured("--experiment", "Default", "--tracking-uri", stores[many].uri, "--tags-only", "--jobs", 2)
     say(f"{few} runs, two workers: {small}")

@@ -194,7 +194,7 @@ def test_new_points_change_the_page(logdir, board, visit):
     heading = opened(frame).get_by_role("heading", level=2)
     expect(heading).not_to_have_text("training now", timeout=PATIENT)
     assert heading.inner_text() != "Overfitting"
-    frame.locator("summary", has_text="Curves and their roles").click()
+    frame.locator("summary", has_text="If you disagree").click()
     expect(frame.locator("details[open] td", has_text=re.compile("^24$"))).to_have_count(2)
     with log.open("ab") as file:
         for event in events(train[24:], val[24:], first=24):

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError
+from mlflow_diagnose.errors import BadInputError, DiagnoseError, NoLogsError, ReadError
 from mlflow_diagnose.readers.events.buffers import Buffer
 from mlflow_diagnose.readers.events.event_files import NOTHING, PADDING, EventFile, Stretch, read_stretches
 from mlflow_diagnose.readers.events.records import HEADER_BYTES, record_size
@@ -185,7 +185,7 @@ class RemoteFolder:
             extra = f"mlflow-diagnose[{EXTRAS[scheme]}]" if scheme in EXTRAS else f"fsspec and its driver for {scheme}"
             raise BadInputError(f"{self.shown} cannot be read without {extra}: install it with pip") from error
         except FileNotFoundError as error:
-            raise BadInputError(f"logdir {self.shown} does not exist") from error
+            raise NoLogsError(f"logdir {self.shown} does not exist") from error
         except ValueError as error:
             raise BadInputError(f"{self.shown} is no logdir: {first_line(error)}") from error
         except Exception as error:  # each file system raises what its own library does

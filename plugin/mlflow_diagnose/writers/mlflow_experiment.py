@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
@@ -14,7 +17,9 @@ from mlflow_diagnose.text import plain
 from mlflow_diagnose.writers.mlflow_tags import FINDING, OUTLIER, PREFIX, RANK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
+
+    Everywhere = Callable[[Callable[[list["Ranked"]], int], Sequence["Ranked"]], Iterable[int]]
 
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
@@ -28,6 +33,15 @@ FIXED = ("compared", "version")
 LONGEST_VALUE = 4999  # what every store of MLflow's takes
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What is to change among a run's tags: those that are new or different, and those that go."""
+
+    run_id: str
+    changed: Mapping[str, str]
+    gone: Sequence[str]
+
+
 class MlflowExperimentTags:
     """Keeps the `diagnose.*` tags of experiments, and the ranks of their runs; touches no other tag.
 
@@ -38,7 +52,7 @@ class MlflowExperimentTags:
     def __init__(self, tracking_uri: str | None = None) -> None:
         self.store = TrackingStore(tracking_uri)
 
-    def write(self, experiment: str, report: ExperimentReport) -> int:
+    def write(self, experiment: str, report: ExperimentReport, everywhere: Everywhere | None = None) -> int:
         """Make the tags of an experiment, and the ranks of its runs, those of a report.
 
         What already stands there is not written again; findings and ranks that no longer hold lose their tags.
@@ -46,6 +60,7 @@ class MlflowExperimentTags:
         Args:
             experiment: Its name, or its id.
             report: What its runs show together.
+            everywhere: Has the ranks written by several processes; None for this one.
 
         Returns:
             How many runs were written to.
@@ -64,12 +79,15 @@ class MlflowExperimentTags:
             for key, text in wanted.items():
                 if found.tags.get(key) != text:
                     client.set_experiment_tag(found.experiment_id, key, text)
-            written = 0
-            for run_id, there in list(_tags_of_runs(client, found.experiment_id)):
-                standing = standings.get(run_id)
-                tags = run_tags_of(standing, report.of) if standing else {}
-                written += _write_run(client, run_id, there, tags)
-        return written
+            ranks = [
+                ranked
+                for run_id, there in _tags_of_runs(client, found.experiment_id)
+                if (ranked := _ranked(run_id, there, standings.get(run_id), report.of))
+            ]
+        write = partial(write_ranks, self.store.uri)
+        if everywhere is None or not ranks:
+            return write(ranks)
+        return sum(everywhere(write, ranks))
 
     def clear(self, experiment: str) -> list[str]:
         """Take from an experiment what `write` put there, and return the keys of its tags; its runs keep theirs.
@@ -124,15 +142,33 @@ def _tags_of_runs(client: MlflowClient, experiment_id: str) -> Iterator[tuple[st
             return
 
 
-def _write_run(client: MlflowClient, run_id: str, there: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether the tags of a run had to be changed."""
+def _ranked(run_id: str, there: Mapping[str, str], standing: Standing | None, of: int) -> Ranked | None:
+    """What is to change among the tags of a run; None where nothing is."""
+    wanted = run_tags_of(standing, of) if standing else {}
     changed = {key: text for key, text in wanted.items() if there.get(key) != text}
     gone = [key for key in (RANK, OUTLIER) if key in there and key not in wanted]
-    for key in gone:
-        client.delete_tag(run_id, key)
-    for key, text in changed.items():  # one, as a rule: half as long as a batch takes
-        client.set_tag(run_id, key, text)
-    return bool(changed or gone)
+    return Ranked(run_id, changed, gone) if changed or gone else None
+
+
+def write_ranks(tracking_uri: str, ranks: Sequence[Ranked]) -> int:
+    """Write where runs stand among others, and return how many were written to.
+
+    Raises:
+        WriteError: One could not be written to.
+    """
+    with _store(tracking_uri).writing("the ranks of runs could not be written") as client:
+        for each in ranks:
+            for key in each.gone:
+                client.delete_tag(each.run_id, key)
+            for key, text in each.changed.items():  # one, as a rule: half as long as a batch takes
+                client.set_tag(each.run_id, key, text)
+    return len(ranks)
+
+
+@lru_cache(1)
+def _store(tracking_uri: str) -> TrackingStore:
+    """The store of a process that is asked for piece after piece."""
+    return TrackingStore(tracking_uri)
 
 
 def experiment_tags_of(report: ExperimentReport) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.examples import Example, decay, flat, run, valley
+from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.held_out_size import held_out_examples
 from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import more_regularization
@@ -75,12 +77,15 @@ class LossMetricDisagreement(Analyzer):
     explains = ("generalization_gap", "wasted_compute")
 
     turn: float = threshold(0.05, "move of a curve against the other, as a share of its own gain", gt=0)
-    still: float = threshold(0.02, "share of the way to the best value below which a score stood still", ge=0)
+    higher: float = threshold(0.05, "rise of a loss as a share of what it is, below which it stands", ge=0)
+    still: float = threshold(0.1, "share of its way that a score came over that of the loss, if it stood still", ge=0)
+    kept: float = threshold(0.5, "rise of a loss as a share of its fall, above which it did not just fall", gt=0)
     fall: float = threshold(
         0.1, "share of the way below which a loss did not fall enough to expect a better score", gt=0
     )
     near: float = threshold(0.2, "what may be missing to a perfect score for it to have had nowhere to go", ge=0)
     visible: float = threshold(0.02, "least move of a score between 0 and 1 that matters to anyone", ge=0)
+    few: float = threshold(3.0, "the same in held-out examples, where their number is known", ge=0)
 
     fires = (
         Example(
@@ -99,6 +104,14 @@ class LossMetricDisagreement(Analyzer):
             "both improve at their own pace", run(val_loss=decay(rate=3), val_accuracy=decay(0.1, 0.95, 12, 0.005))
         ),
         Example("both turn: overfitting", run(val_loss=valley(), val_accuracy=valley(0.1, 0.9, end=0.6))),
+        Example(
+            "the loss creeps up where nothing was learned",
+            run(val_loss=line(1.1, 1.11, 0.0002), val_accuracy=decay(0.33, 0.45)),
+        ),
+        Example(
+            "the loss turned, the score wandered: overfitting",
+            run(val_loss=valley(end=3.0), val_accuracy=valley(0.4, 0.75, 0.2, 0.6, 0.02)),
+        ),
         Example("neither moved", run(val_loss=flat(2.3), val_accuracy=flat(0.1))),
         Example("a score with nowhere to go", run(val_loss=decay(0.1, 0.02), val_accuracy=flat(0.99, 0.002))),
     )
@@ -110,18 +123,24 @@ class LossMetricDisagreement(Analyzer):
             roles = [role for role in run.scores(split) if role.quantity not in TRADED]
             scores = measure_all(run, roles, self.least)
             if losses and scores:
-                rose = losses[0].rose and losses[0].rise >= self.turn * losses[0].fall
-                sure = too_sure(losses[0], scores) if rose else None
+                examples = held_out_examples(run) if split is not Split.TRAIN else None
+                least = max(self.visible, self.few / examples if examples else 0.0)
+                sure = too_sure(losses[0], scores) if self._climbed(losses[0]) else None
                 told = [self._finding(run, losses[0], sure, TOO_SURE)] if sure else []
-                told += [self._finding(run, losses[0], *parted) for parted in self._parted(losses[0], scores)]
+                told += [self._finding(run, losses[0], *parted) for parted in self._parted(losses[0], scores, least)]
                 if told:
                     yield max(told, key=lambda finding: finding.confidence)
                 return
 
-    def _parted(self, loss: Progress, scores: Sequence[Progress]) -> Iterator[tuple[Progress, Story]]:
+    def _climbed(self, loss: Progress) -> bool:
+        """Whether a loss rose by a share of its fall, and of itself: one that never fell may creep."""
+        level = loss.best - loss.perfect if math.isfinite(loss.perfect) else abs(loss.best)
+        return loss.rose and loss.rise >= max(self.turn * loss.fall, self.higher * level)
+
+    def _parted(self, loss: Progress, scores: Sequence[Progress], least: float) -> Iterator[tuple[Progress, Story]]:
         """The scores that did not follow a loss that fell."""
         for score in scores:
-            if self._turned(score, loss):
+            if self._turned(score, loss, least):
                 yield score, SCORE_TURNED
             elif self._left_behind(loss, score):
                 yield score, SCORE_STOOD
@@ -151,10 +170,10 @@ class LossMetricDisagreement(Analyzer):
             (*(remedy.format(**names) for remedy in story.remedies), *calm),
         )
 
-    def _turned(self, score: Progress, loss: Progress) -> bool:
+    def _turned(self, score: Progress, loss: Progress, least: float) -> bool:
         """Whether a score turned for the worse while the loss went on falling."""
         gained = loss.gained_since_best_of(score)
-        least = self.visible * -score.perfect if score.perfect < 0 else 0.0
+        least *= max(-score.perfect, 0.0) if math.isfinite(score.perfect) else 0.0
         return (
             score.rose
             and score.rise >= max(self.turn * score.fall, least)
@@ -164,5 +183,6 @@ class LossMetricDisagreement(Analyzer):
 
     def _left_behind(self, loss: Progress, score: Progress) -> bool:
         """Whether the loss fell and the score had room to follow and did not."""
-        stood = not score.fell or score.share < self.still
-        return loss.fell and loss.share >= self.fall and stood and score.left > self.near
+        stood = score.fall <= score.noise or score.share < self.still * loss.share
+        fell = loss.fell and loss.share >= self.fall and loss.rise <= self.kept * loss.fall
+        return fell and stood and score.left > self.near

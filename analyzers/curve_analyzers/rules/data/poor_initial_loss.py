@@ -14,7 +14,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import class_count
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves, Split
 from curve_analyzers.saying import say
-from curve_analyzers.signal import bins, certainty
+from curve_analyzers.signal import bins, certainty, noise
 
 BINS = 50  # the lowest of many noisy points is chance
 LEAST_SCORES = 4
@@ -56,6 +56,7 @@ class Start:
         first: The first loss.
         guessing: What a model costs that makes mistakes as often and is not sure of them, as the run shows later.
         since: The step at which it showed.
+        error: The noise of that loss.
     """
 
     loss: Curve
@@ -63,11 +64,17 @@ class Start:
     first: float
     guessing: float
     since: int
+    error: float = 0.0
 
     @property
     def times(self) -> float:
         """The first loss over that of guessing."""
         return self.first / self.guessing if self.guessing > 0 else 0.0
+
+    @property
+    def least_times(self) -> float:
+        """The same, each as near to the other as noise may have it."""
+        return (self.first - self.error) / (self.guessing + self.error) if self.guessing > 0 else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +102,9 @@ class PoorInitialLoss(Analyzer):
 
     needs = (LOSS_AND_YARDSTICK,)
     vouches = False
-    explains = ("gradients", "loss_metric_disagreement")
+    explains = ("gradients", "progress", "loss_metric_disagreement")  # what counts by the fall counts by where it began
 
-    times: float = threshold(3.0, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
+    times: float = threshold(2.8, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
     early: float = threshold(0.7, "share of the run within which that is looked for", gt=0, le=1)
     early_apart: float = threshold(
         0.3, "the same where the mistakes were counted on other data than the loss", gt=0, le=1
@@ -140,7 +147,7 @@ class PoorInitialLoss(Analyzer):
                 continue
             variance = score.quantity == "r2"
             start = _by_variance(run[loss], run[score]) if variance else self._by_mistakes(run, loss, score)
-            if start and start.times >= (self.worse if variance else self.times):
+            if start and start.least_times >= (self.worse if variance else self.times):
                 yield self._finding(start, variance=variance)
                 return
 
@@ -170,7 +177,9 @@ class PoorInitialLoss(Analyzer):
         even = np.where(counted > COUNTED, levels * first / np.maximum(counted, COUNTED), np.inf)
         least = int(even.argmin())
         since = int(accuracy.steps[edges[least + 1] - 1])
-        return Start(curve, accuracy, float(curve.values[0]), float(even[least]), since)
+        # Where only the steps up to the first evaluation tell, the first ones may have thrown the model off further.
+        began = float(curve.values[0] if followed else curve.values[curve.steps <= accuracy.steps[0]].max(initial=0.0))
+        return Start(curve, accuracy, began, float(even[least]), since, noise(levels))
 
     def _finding(self, start: Start, *, variance: bool) -> Finding:
         what = (
@@ -180,7 +189,7 @@ class PoorInitialLoss(Analyzer):
         )
         return self.finding(
             Severity.WARNING,
-            min(certainty(np.log(start.times), np.log(self.worse if variance else self.times)), 0.95),
+            min(certainty(np.log(start.least_times), np.log(self.worse if variance else self.times)), 0.95),
             Span(
                 (start.loss.name, start.score.name),
                 int(start.loss.steps[0]),

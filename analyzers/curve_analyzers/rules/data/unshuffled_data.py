@@ -67,11 +67,11 @@ class UnshuffledData(Analyzer):
     epochs: float = threshold(3, "epochs that must be seen to tell a repetition", ge=2)
     points: float = threshold(4, "points an epoch, or its repeating part, must have", ge=2)
     explained: float = threshold(0.2, "share of the scatter that the part of the epoch explains", gt=0, lt=1)
-    beyond: float = threshold(8.0, "variance between the parts of an epoch over what even noise shows", gt=1)
+    beyond: float = threshold(3.5, "variance between the parts of an epoch over what even noise shows", gt=1)
     alike: float = threshold(2.2, "the same where neighbouring steps are alike, as in sorted data", gt=1)
     smooth: float = threshold(0.3, "correlation of neighbouring steps' means from which they are alike", gt=0, lt=1)
     hurts: float = threshold(
-        0.4, "swing over the loss from which it is a warning; a mere order is told as information", gt=0
+        0.24, "swing over the loss from which it is a warning; a mere order is told as information", gt=0
     )
     chance: float = threshold(1e-9, "most that noise may be likely to show a period nothing was logged of", gt=0, le=1)
     chance_within: float = threshold(1e-5, "the same for a period that is a whole part of an epoch", gt=0, le=1)

@@ -37,7 +37,8 @@ class ValidationNoise(Analyzer):
 
     ## Source
     Bouthillier et al., "Accounting for Variance in Machine Learning Benchmarks" (2021): the test set's sampling is the
-    largest source of variance. A share of n examples moves in steps of 1/n, by which n is told here.
+    largest source of variance. A share of n examples moves in steps of 1/n, by which n is told here, and its standard
+    error is up to 0.5/sqrt(n): ten points for 25 examples.
     """
 
     needs = (Need.HELD_OUT,)
@@ -46,6 +47,7 @@ class ValidationNoise(Analyzer):
     explains = (
         "overfitting",
         "generalization_gap",
+        "over_regularized",
         "leakage_suspected",
         "poor_initial_loss",
         "loss_metric_disagreement",
@@ -53,8 +55,9 @@ class ValidationNoise(Analyzer):
     )
 
     one: float = threshold(
-        0.025, "what one example moves the score by, from which the held-out data is small", gt=0, lt=1
+        0.04, "what one example moves the score by, from which the held-out data is too small", gt=0, lt=1
     )
+    small: float = threshold(0.02, "the same from which it is told as information", gt=0, lt=1)
     gains: float = threshold(
         2.0, "what the second half of the run brought, in examples, up to which it is chance", ge=0
     )
@@ -106,7 +109,7 @@ class ValidationNoise(Analyzer):
         if examples is None:
             jumps = [finding for role in roles if (finding := self._by_jumps(run, measure(run, role)))]
             yield from jumps[:1]
-        elif roles and self.one * examples <= 1:
+        elif roles and self.small * examples <= 1:
             counted = next((role for role in roles if role.quantity in COUNTED), roles[0])
             yield from self._by_examples(measure(run, counted), examples)
 
@@ -121,9 +124,10 @@ class ValidationNoise(Analyzer):
             else ""
         )
         share = percent(1 / examples)
+        too_small = self.one * examples <= 1
         yield self.finding(
-            Severity.WARNING,
-            min(certainty(1 / examples, self.one), 0.95),
+            Severity.WARNING if too_small else Severity.INFO,
+            min(certainty(1 / examples, self.one if too_small else self.small), 0.95),
             Span((val.name,), int(val.curve.steps[0]), val.last_step),
             say("only {examples} held-out examples", examples=examples),
             say(

@@ -72,18 +72,31 @@ class OverRegularized(Analyzer):
     """
 
     needs = (Need.PAIR,)
-    explains = ("underfitting", "wasted_compute", "plateau", "overfitting", "loss_metric_disagreement")
+    explains = (
+        "underfitting",
+        "wasted_compute",
+        "plateau",
+        "overfitting",
+        "loss_metric_disagreement",
+        "leakage_suspected",
+    )
 
-    worse: float = threshold(0.08, "how much worse training stays, as a share of the way to the best value", gt=0)
-    alone: float = threshold(0.2, "the same where neither a score nor what was logged confirms it", gt=0)
+    worse: float = threshold(0.06, "how much worse training stays, as a share of the way to the best value", gt=0)
+    alone: float = threshold(0.35, "the same where neither a score nor what was logged confirms it", gt=0)
     worse_score: float = threshold(0.15, "the same of a score between 0 and 1, where both logged one", gt=0)
+    explained: float = threshold(
+        0.5, "share of that which is enough where strong regularization was logged", gt=0, le=1
+    )
+    together: float = threshold(
+        0.25, "how far apart two curves may end that are both poor, as a share of what is missing in training", ge=0
+    )
     persistent: float = threshold(0.9, "share of the last half of the run in which training is the worse", gt=0, le=1)
     unfinished: float = threshold(
         0.2, "what must be missing to the best value in training, as a share of the way", ge=0
     )
     good: float = threshold(0.05, "what may be missing to a perfect held-out score for it to be good enough", ge=0)
     strong_dropout: float = threshold(0.6, "logged dropout that is strong", gt=0, le=1)
-    strong_decay: float = threshold(0.1, "logged weight decay that is strong, where it is an L2 penalty", gt=0)
+    strong_decay: float = threshold(0.05, "logged weight decay that is strong, where it is an L2 penalty", gt=0)
     strong_pull: float = threshold(
         2e-3,
         "decay times rate, what a decoupled decay (AdamW) takes of the weights in a step, that is strong",
@@ -99,12 +112,12 @@ class OverRegularized(Analyzer):
             "weight decay 0.2: both stay poor",
             run(train_loss=decay(floor=1.7, rate=15), val_loss=decay(floor=1.7, rate=15), params={"weight_decay": 0.2}),
         ),
-        Example("nothing logged", run(train_loss=decay(floor=1.4), val_loss=decay(floor=0.9))),
+        Example("nothing logged", run(train_loss=decay(floor=1.6), val_loss=decay(floor=0.6))),
         Example("only scores", run(train_accuracy=decay(0.1, 0.45), val_accuracy=decay(0.1, 0.75))),
-        Example("12 epochs", run(12, train_loss=decay(floor=1.3), val_loss=decay(floor=0.7))),
+        Example("12 epochs", run(12, train_loss=decay(floor=1.6), val_loss=decay(floor=0.6))),
         Example(
             "per step, noisy",
-            run(2000, train_loss=decay(floor=1.3, noise=0.1), val_loss=decay(floor=0.7), sparse={"val_loss": 40}),
+            run(2000, train_loss=decay(floor=1.6, noise=0.1), val_loss=decay(floor=0.6), sparse={"val_loss": 40}),
         ),
     )
     quiet = (
@@ -151,23 +164,25 @@ class OverRegularized(Analyzer):
             for train, val in run.pairs()
             if train.measures.kind is not Kind.REWARD  # an agent explores while it trains
         ]
-        if self._scores_well(run):
+        strong = self._strong(run)
+        if not strong and self._scores_well(run):
             return
         scores = [_handicap(*scored) for scored in self._scored(run)]
-        strong = self._strong(run)
         # A loss alone may be the worse because the held-out data are the easier ones.
         limit = self.worse if strong or scores else self.alone
-        worse = [pair for pair in pairs if pair.share >= limit and self._held_back(pair, scores)]
+        confirmed = not scores or max(score.share for score in scores) >= self.worse_score * (
+            self.explained if strong else 1
+        )
+        worse = [pair for pair in pairs if confirmed and pair.share >= limit and self._held_back(pair)]
         if worse:
             yield self._finding(run, max(worse, key=lambda pair: pair.share))
         elif strong and (poor := [pair for pair in pairs if self._both_poor(pair)]):
             yield self._both(run, poor[0], strong)
 
-    def _held_back(self, pair: Handicap, scores: list[Handicap]) -> bool:
+    def _held_back(self, pair: Handicap) -> bool:
         train = pair.train
         return (
             train.fell
-            and (not scores or max(score.share for score in scores) >= self.worse_score)
             and pair.size > pair.noise
             and pair.held >= self.persistent
             and train.share <= 1 - self.unfinished  # an unknown share (NaN) compares as false
@@ -178,7 +193,7 @@ class OverRegularized(Analyzer):
         return (
             train.fell
             and train.share <= 1 - self.unfinished
-            and val.end - train.end <= max(pair.noise, self.worse * train.fall)
+            and val.end - train.end <= max(pair.noise, self.together * (train.end - train.perfect))
         )
 
     def _scores_well(self, run: RunCurves) -> bool:

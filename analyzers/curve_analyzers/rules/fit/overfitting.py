@@ -46,6 +46,11 @@ class Overfitting(Analyzer):
         "climb above the held-out minimum, as a share of the larger fall, the training's or its own",
         ge=0,
     )
+    undone: float = threshold(
+        0.6,
+        "climb, as a share of the held-out curve's own fall, that counts even where that fall was next to none",
+        gt=0,
+    )
     learned: float = threshold(0.02, "share of the way to the best value that training must have come", ge=0)
     alone: float = threshold(0.7, "most confidence without a training curve beside the held-out one", ge=0, le=1)
     severe: float = threshold(0.3, "climb from which it is critical, as a share of the fall", gt=0)
@@ -85,11 +90,15 @@ class Overfitting(Analyzer):
             train = next(iter(measure_all(run, [train_role] if train_role else [], self.least)), None)
             for val in measure_all(run, [val_role], self.least):
                 fall = self._fall(train, val)
-                if not (fall > 0 and val.rose and val.rise >= self.rise * fall):
+                if not (fall > 0 and val.rose and self._climbed(val, fall)):
                     continue
                 trained_worse = train is not None and train.beyond_noise(-train.gained_since_best_of(val))
                 if not trained_worse and not too_sure(val, measure_all(run, run.held_out_scores(), self.least)):
                     yield self._finding(run, train, val, val.rise / fall)
+
+    def _climbed(self, val: Progress, fall: float) -> bool:
+        """Whether the climb is worth telling: beside what was learned, or as it took back what little had held."""
+        return val.rise >= self.rise * fall or (val.fell and val.rise >= self.undone * val.fall)
 
     def _fall(self, train: Progress | None, val: Progress) -> float:
         """What a climb is measured by; 0 where the model did not learn, so that it can overfit nothing."""
@@ -108,7 +117,7 @@ class Overfitting(Analyzer):
             if train
             else say("; no training curve is there to show whether training kept improving.")
         )
-        sure = min(certainty(share, self.rise), val.certainty(val.rise))
+        sure = min(max(certainty(share, self.rise), 0.5), val.certainty(val.rise))
         return self.finding(
             Severity.CRITICAL if share >= self.severe and train else Severity.WARNING,
             sure if train else min(sure, self.alone),

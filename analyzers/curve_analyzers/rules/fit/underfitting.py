@@ -41,12 +41,13 @@ class Underfitting(Analyzer):
     needs = (Need.PAIR,)
     explains = ("wasted_compute",)
 
-    poor: float = threshold(0.25, "share of the way to the best value below which a fall is poor by itself", gt=0, le=1)
+    poor: float = threshold(0.12, "share of the way to the best value below which a fall is poor by itself", gt=0, le=1)
     confirmed: float = threshold(0.4, "the same where a held-out accuracy or F1 is poor as well", gt=0, le=1)
-    small: float = threshold(0.65, "the same where the logged model is small: stumps, few units, no hidden layer", gt=0)
+    small: float = threshold(0.65, "the same where the logged model is small: stumps, or a few units in a layer", gt=0)
     poor_score: float = threshold(0.5, "the same for a score between 0 and 1", gt=0, le=1)
     fair_score: float = threshold(0.4, "share of the way from which a score clears a poor loss", gt=0, le=1)
-    near: float = threshold(0.2, "what may be missing to a perfect score for it to be good wherever it began", ge=0)
+    near: float = threshold(0.3, "what may be missing to a perfect score for it to be good wherever it began", ge=0)
+    nearer: float = threshold(0.2, "the same where the logged model is small", ge=0)
     moved: float = threshold(0.02, "share of the way below which nothing was learned at all", ge=0)
     settled: float = threshold(0.05, "gain of the last fifth, as a share of the fall, below which it has ended", ge=0)
     creep: float = threshold(0.01, "the same as a share of what is missing to the best value", ge=0)
@@ -54,7 +55,7 @@ class Underfitting(Analyzer):
 
     fires = (
         Example(
-            "stuck after a first gain", run(train_loss=decay(2.3, 1.8, 20), val_loss=decay(2.3, 1.82, 20), points=40)
+            "stuck after a first gain", run(train_loss=decay(2.3, 2.1, 20), val_loss=decay(2.3, 2.12, 20), points=40)
         ),
         Example(
             "a poor accuracy in both",
@@ -72,7 +73,7 @@ class Underfitting(Analyzer):
         ),
         Example(
             "per step, noisy",
-            run(2000, train_loss=decay(2.3, 1.7, 30, 0.08), val_loss=decay(2.3, 1.7, 30), sparse={"val_loss": 40}),
+            run(2000, train_loss=decay(2.3, 2.08, 30, 0.08), val_loss=decay(2.3, 2.1, 30), sparse={"val_loss": 40}),
         ),
     )
     quiet = (
@@ -122,7 +123,8 @@ class Underfitting(Analyzer):
         roles = [role for role in run.held_out_scores() or run.scores(Split.TRAIN) if role.measures.bounded]
         scores = measure_all(run, roles, self.least)
         fair = self.poor_score if small_model(run) else self.fair_score
-        return any(score.share >= fair or score.left <= self.near for score in scores)
+        near = self.near if not small_model(run) else self.nearer
+        return any(score.share >= fair or score.left <= near for score in scores)
 
     def _finding(self, run: RunCurves, train: Progress, val: Progress, limit: float) -> Finding:
         start, end, val_end = (train.shown(cost) for cost in (train.start, train.end, val.end))

@@ -76,7 +76,7 @@ class ExplodingGradients(Analyzer):
     peak: float = threshold(1.5, "height of single points over the usual norm, in powers of ten", gt=0)
     spreads: float = threshold(5.0, "the same in standard deviations of the norm's own scatter", gt=0)
     enormous: float = threshold(4.0, "growth from which no harm to the loss is asked for, in powers of ten", gt=0)
-    high: float = threshold(1.0, "early norm over the loss where next to nothing is learned, in powers of ten", gt=0)
+    high: float = threshold(0.6, "early norm over the loss where next to nothing is learned, in powers of ten", gt=0)
     learned: float = threshold(
         0.3, "share of the way to the best value from which the model follows all the same", gt=0
     )

@@ -76,7 +76,14 @@ class LearningRateExhausted(Analyzer):
     """
 
     needs = (Need.LEARNING, Need(say("no learning rate was logged"), _rate))
-    explains = ("underfitting", "slow_learning", "wasted_compute", "plateau", "loss_metric_disagreement")
+    explains = (
+        "underfitting",
+        "no_learning",
+        "slow_learning",
+        "wasted_compute",
+        "plateau",
+        "loss_metric_disagreement",
+    )
 
     gone: float = threshold(0.01, "learning rate as a share of its peak, below which it moves nothing", gt=0, lt=1)
     long: float = threshold(0.2, "share of the run for which it was gone; a cosine spends 6 % there", gt=0, lt=1)

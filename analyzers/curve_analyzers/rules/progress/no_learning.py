@@ -61,6 +61,7 @@ class NoLearning(Analyzer):
     ended: float = threshold(0.1, "gain of the last fifth, as a share of the fall, below which it has ended", ge=0)
     guessed: float = threshold(0.12, "accuracy above 1/C, as a share of the way to 1, that is still guessing", ge=0)
     times: float = threshold(1.5, "the same as a multiple of 1/C, which counts where there are many classes", gt=1)
+    chance: float = threshold(0.06, "gain of the accuracy in training, as a share of the way, that is none", gt=0)
     good: float = threshold(0.2, "what may be missing to a perfect score for the model to have been good already", ge=0)
 
     fires = (
@@ -71,6 +72,15 @@ class NoLearning(Analyzer):
         Example("shuffled labels, noisy steps", run(1000, train_loss=flat(0.693, 0.05))),
         Example("an accuracy that stays at chance", run(train_accuracy=flat(0.1, 0.005), val_accuracy=flat(0.1, 0.01))),
         Example("12 epochs", run(12, train_loss=flat(1.0), val_loss=flat(1.1))),
+        Example(
+            "shuffled labels, and a few held-out examples fall well",
+            run(
+                train_loss=decay(1.14, 1.096, 12, 0.0003),
+                val_loss=decay(1.12, 1.094, 12, 0.0003),
+                train_accuracy=decay(0.335, 0.35, 12, 0.003),
+                val_accuracy=decay(0.33, 0.47, 12, 0.004),
+            ),
+        ),
         Example(
             "from above down to chance, and no further",
             run(
@@ -101,7 +111,7 @@ class NoLearning(Analyzer):
         """Judge the curves the run is judged on; all of them must have stayed where they began."""
         curves = measure_all(run, run.learning, self.least)
         moved = any(self._moved(progress) or self._hidden(progress) for progress in curves)
-        if (moved or self._score_learned(run)) and not self._guesses(run, curves):
+        if (moved or self._score_learned(run)) and not (self._guesses(run, curves) or self._rote(run, curves)):
             return
         yield self._finding(run, curves[0])
 
@@ -132,7 +142,28 @@ class NoLearning(Analyzer):
         accuracy = measure(run, role)
         above = (-accuracy.end / -accuracy.perfect - 1 / classes) / (1 - 1 / classes)
         guessing = above <= self.guessed and -accuracy.end / -accuracy.perfect <= self.times / classes
-        return guessing and all(progress.share < self.unlearned and progress.settled(self.ended) for progress in curves)
+        return guessing and not self._gained(run, self.guessed) and self._stayed(curves)
+
+    def _rote(self, run: RunCurves, curves: list[Progress]) -> bool:
+        """Whether a small fall of the loss left the accuracy in training where it was.
+
+        A held-out accuracy may lie above it all the same: where a model falls that only guesses is luck.
+        """
+        accuracy = Role(Split.TRAIN, "accuracy")
+        if accuracy not in run or len(run[accuracy]) < self.least:
+            return False
+        trained = measure(run, accuracy)
+        poor = trained.left > self.good and trained.end <= trained.start
+        return poor and not self._gained(run, self.chance) and self._stayed(curves)
+
+    def _gained(self, run: RunCurves, share: float) -> bool:
+        """Whether an accuracy in training was logged, and came that share of the way."""
+        accuracy = Role(Split.TRAIN, "accuracy")
+        return accuracy in run and len(run[accuracy]) >= self.least and measure(run, accuracy).share >= share
+
+    def _stayed(self, curves: list[Progress]) -> bool:
+        """Whether the training fell next to nothing, and has ended to."""
+        return all(progress.share < self.unlearned and progress.settled(self.ended) for progress in curves)
 
     def _finding(self, run: RunCurves, progress: Progress) -> Finding:
         name = progress.name

@@ -89,9 +89,10 @@ class Plateau(Analyzer):
     least = 12
     explains = ("wasted_compute", "not_converged", "oscillation", "loss_spikes")
 
-    long: float = threshold(0.3, "share of the run for which it stood still", gt=0, lt=1)
+    long: float = threshold(0.38, "share of the run for which it stood still", gt=0, lt=1)
     still: float = threshold(0.02, "gain over such a stretch, as a share of the whole fall, that is none", ge=0)
-    more: float = threshold(0.1, "fall after the stretch, as a share of the whole fall, that it held back", gt=0)
+    more: float = threshold(0.12, "fall after the stretch, as a share of the whole fall, that it held back", gt=0)
+    clear: float = threshold(1.25, "the same as a multiple of what counts as none within the stretch", ge=1)
     before: float = threshold(
         0.2, "fall before the stretch, as a share of the whole fall: what comes first is a start", ge=0
     )
@@ -151,7 +152,7 @@ class Plateau(Analyzer):
         flat = max(self.still * fall, noise)
         # From where on it was as low as at each point; levels never rise in `lowest`, so that it is sorted.
         first = np.searchsorted(-lowest, -(lowest + flat))
-        more = lowest - lowest[-1] >= max(self.more * fall, 2 * flat)
+        more = lowest - lowest[-1] >= max(self.more * fall, self.clear * flat)
         before = progress.start - levels[first] >= self.before * fall
         steps = progress.steps.astype(np.float64)
         length = np.where(more & before, steps - steps[first], 0.0) / max(steps[-1] - steps[0], 1.0)

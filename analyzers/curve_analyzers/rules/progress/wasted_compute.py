@@ -84,7 +84,7 @@ class WastedCompute(Analyzer):
 
     late: float = threshold(0.27, "share of the run by which all that it brought was there", gt=0, lt=1)
     points: float = threshold(50, "points logged in vain that make the waste large", ge=1)
-    gain: float = threshold(0.013, "gain, as a share of the whole fall, that is none", ge=0)
+    gain: float = threshold(0.0078, "gain, as a share of the whole fall, that is none", ge=0)
     value: float = threshold(0.05, "the same as a share of the value it ended at", ge=0)
     score: float = threshold(0.02, "the same of a score between 0 and 1, as a share of the whole", ge=0)
     seen: float = threshold(0.07, "noise, as a share of the fall, above which a gain cannot be seen", gt=0)

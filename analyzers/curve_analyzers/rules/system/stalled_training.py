@@ -73,7 +73,7 @@ class StalledTraining(Analyzer):
             lambda run: [told.curve] if (told := clock(run)) else [],
         ),
     )
-    least = 10
+    least = 6
     vouches = False
 
     times: float = threshold(20.0, "wait, as a multiple of what as many steps usually take, that is far longer", gt=1)

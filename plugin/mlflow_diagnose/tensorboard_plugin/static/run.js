@@ -83,8 +83,7 @@ export class RunView {
   #chart(told) {
     this.figure.setAttribute("role", "img");
     this.figure.setAttribute("aria-label", told.chart);
-    const bars = told.findings.length ? "; the bars show where each finding was seen" : "";
-    return el("figure", { class: "card" }, this.figure, el("figcaption", {}, `Training is solid, held-out data dashed${bars}.`));
+    return el("figure", { class: "card" }, this.figure, el("figcaption", {}, told.caption));
   }
 }
 
@@ -170,19 +169,39 @@ function behind(told) {
   const params = table(["Name", "Value"], told.params.map(([name, value]) => [el("code", {}, name), value]));
   return [
     told.not_checked.length ? fold("unchecked", "card", [el("strong", {}, "Not checked"), muted(`${told.not_checked_count} could not judge this run`)], unchecked) : null,
-    fold(
-      "roles",
-      "card",
-      [el("strong", {}, "Curves and their roles"), muted(`${told.roles_count} judged`)],
-      told.roles.length ? roles : null,
-      el("p", { class: "muted" }, "Roles are read from the names. Where one is wrong, say so to the command line: ", el("code", {}, "mlflow-diagnose --logdir DIR --map TAG=ROLE"), "."),
-      told.notes.map((note) => el("p", {}, note)),
-      others.length ? el("p", { class: "muted" }, "Not judged: ", ...others, rest(told.others_left)) : null,
-    ),
+    fold("dispute", "card", [el("strong", {}, "If you disagree"), muted("which curve was taken as what, and where the limits are")], dispute(told, roles, others)),
     told.params.length
       ? fold("params", "card", [el("strong", {}, "Parameters"), muted("as logged")], params, told.params_left ? el("p", { class: "muted" }, rest(told.params_left)) : null)
       : null,
   ].filter((part) => part !== null);
+}
+
+/** Which curve was taken as what, by which limits it was judged, and how to change either. */
+function dispute(told, roles, others) {
+  const limits = table(
+    ["Rule", "Threshold", "Value", "What it is"],
+    told.thresholds.map(({ rule, name, value, meaning }) => [rule, el("code", {}, name), value, meaning]),
+  );
+  const lines = [...told.role_lines, ...(told.lines.length ? ["", ...told.lines] : [])].join("\n");
+  return [
+    told.config ? el("p", {}, "Judged by what ", el("code", {}, told.config), " says.") : null,
+    el("h4", {}, "Curves and their roles"),
+    told.roles.length ? roles : null,
+    ...told.notes.map((note) => el("p", {}, note)),
+    others.length ? el("p", { class: "muted" }, "Not judged: ", ...others, rest(told.others_left)) : null,
+    ...(told.thresholds.length ? [el("h4", {}, "Thresholds of the rules that spoke"), limits] : []),
+    el("h4", {}, "To change any of it"),
+    el(
+      "p",
+      { class: "muted" },
+      "Put lines such as these, changed, into a file ",
+      el("code", {}, "mlflow-diagnose.toml"),
+      " in the logdir, or in the folder in which TensorBoard was started. The tab follows it, and the command line judges by it too. The role ",
+      el("code", {}, "none"),
+      " leaves a curve out.",
+    ),
+    el("pre", { tabindex: "0", "aria-label": "Lines for mlflow-diagnose.toml" }, el("code", {}, lines)),
+  ];
 }
 
 function rest(left) {
