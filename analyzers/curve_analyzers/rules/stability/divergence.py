@@ -18,7 +18,7 @@ from curve_analyzers.signal import certainty
 from curve_analyzers.wording import count, fall_or_rise
 
 SHORTEST = 2  # points that show a growth
-LOGGED = Need("no loss or score", lambda run: [*Need.LEARNING.curves(run), *Need.LOGGED_LOSS.curves(run)])
+LOGGED = Need(say("no loss or score"), lambda run: [*Need.LEARNING.curves(run), *Need.LOGGED_LOSS.curves(run)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +133,15 @@ class Divergence(Analyzer):
                 Severity.CRITICAL,
                 0.95,
                 Span((raw.name,), first, int(raw.steps[-1])),
-                f"{values[0]:.3g} to {values[-1]:.3g}, then lost",
-                f"{raw.name} grew from {values[0]:.4g} to {values[-1]:.4g} within {count(points, 'point')} and was no "
-                f"number from step {last} on.",
+                say("{first:.3g} to {end:.3g}, then lost", first=values[0], end=values[-1]),
+                say(
+                    "{name} grew from {first:.4g} to {end:.4g} within {points} and was no number from step {last} on.",
+                    name=raw.name,
+                    first=values[0],
+                    end=values[-1],
+                    points=count(points, "point"),
+                    last=last,
+                ),
                 {"best_step": first, "best": float(values[0]), "end": float(values[-1]), "since_step": first},
                 self._remedies(run),
             )
