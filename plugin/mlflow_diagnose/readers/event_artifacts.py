@@ -66,10 +66,7 @@ def with_event_files(raw: RawRun, reader: Reader, tracking_uri: str) -> RawRun:
             curves, params, notes = _curves(folder)
         except DiagnoseError:  # no event file is there
             return raw
-    notes = [
-        *([say("artifacts that are too large, too many or not to be had were left out")] if left_out else []),
-        *notes,
-    ]
+    notes = [*([LEFT_OUT] if left_out else []), *notes]
     if not any(len(curve.values) for curve in raw.curves):
         return replace(raw, curves=curves, params={**params, **raw.params}, notes=(*raw.notes, FOUND, *notes))
     return replace(raw, others=curves, notes=(*raw.notes, *notes))
