@@ -32,12 +32,12 @@ def too_sure(loss: Progress, scores: Sequence[Progress]) -> Progress | None:
         if score.beyond_noise(gained) and gained >= max(BETTER * score.fall, score.rise):
             return score
     held = len(gains) == len(judged) > 0 and all(
-        gained >= -max(HELD * score.fall, _point(score)) and score.rise <= max(KEPT * score.fall, _point(score))
-        for gained, score in gains
+        _none(score, -gained, HELD) and _none(score, score.rise, KEPT) for gained, score in gains
     )
     return judged[0] if held and loss.rise >= SEVERE * loss.fall else None
 
 
-def _point(score: Progress) -> float:
-    """What `POINT` is in the unit of a score; 0 where it is no share."""
-    return POINT * max(-score.perfect, 0.0) if math.isfinite(score.perfect) else 0.0
+def _none(score: Progress, worse: float, share: float) -> bool:
+    """Whether what a score lost is none: a small share of all it gained, or noise and not a point of a share."""
+    point = POINT * max(-score.perfect, 0.0) if math.isfinite(score.perfect) else 0.0
+    return worse <= share * score.fall or (worse <= point and not score.beyond_noise(worse))

@@ -8,7 +8,7 @@ from curve_analyzers.findings import VitalSign
 from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.saying import enumerated, say
-from curve_analyzers.wording import percent
+from curve_analyzers.wording import figure, percent
 
 __all__ = ["vital_signs"]
 
@@ -47,7 +47,7 @@ def _falls(run: RunCurves, roles: tuple[Role, ...], missing: str) -> VitalSign:
                 worth=percent(progress.worth),
             ),
         )
-    start, best, end = (f"{progress.shown(cost):.3g}" for cost in (progress.start, progress.best_value, progress.end))
+    start, best, end = (figure(progress.shown(cost)) for cost in (progress.start, progress.best_value, progress.end))
     if _kept(progress):
         return VitalSign(True, say("{name} {way} from {start} to {end}", name=name, way=way, start=start, end=end))
     return VitalSign(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from curve_analyzers.saying import Said, say
 
-__all__ = ["count", "duration", "fall_or_rise", "percent"]
+__all__ = ["count", "duration", "fall_or_rise", "figure", "percent"]
 
 TENFOLD = 10.0  # from here on a share says no more
 UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3))
@@ -27,6 +27,11 @@ def percent(share: float) -> str:
     if not abs(share) <= TENFOLD:  # NaN and infinity too
         return say("over 1000 %")
     return say("{share:.0f} %", share=100 * share) if abs(share) >= 0.1 else say("{share:.2g} %", share=100 * share)  # noqa: PLR2004 - two digits
+
+
+def figure(value: float) -> str:
+    """`0.0123`, `2,437`, `2.4e+12`: three digits, and all of those before the point as long as they can be read."""
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"  # noqa: PLR2004 - what stays short
 
 
 def fall_or_rise(before: float, after: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
@@ -23,6 +25,7 @@ Result = TypeVar("Result")
 ENGINES = ("local", "dask", "ray", "spark")
 PACKAGES = {"dask": "distributed", "ray": "ray", "spark": "joblibspark"}  # what each is imported from
 IDLE = 20  # seconds after which a process without work ends, as it does where the call that started it was killed
+LET_GO = 5  # seconds for a thread to end at the end of the program
 DEATHS = 3  # workers that may die over one chunk before it counts as what kills them
 AHEAD = 2  # chunks for each worker that are on their way to it; loky cannot end in peace while more wait than that
 ROUND = 16  # the same with an engine whose results come a round at a time, and whose workers start with each
@@ -164,7 +167,20 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _let_go() -> None:
+    """Let the threads end that handed work to other processes, which loky does not wait for.
+
+    With them go the semaphores they shared. Where Python ends first, it stops them in the midst of that, and loky
+    tells of semaphores that leaked.
+    """
+    for thread in threading.enumerate():
+        if thread.name == "QueueFeederThread":
+            thread.join(LET_GO)
+
+
 def _local(_: str, __: ExitStack) -> dict[str, Any]:
+    atexit.unregister(_let_go)
+    atexit.register(_let_go)  # after loky's own, which has told them to end, and before its semaphores are taken down
     # A worker that had one thread of OpenBLAS for each core would fight the other workers for them.
     return {"backend": "loky", "inner_max_num_threads": 1, "idle_worker_timeout": IDLE}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -237,6 +238,23 @@ class TestOldStores:
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"old.db": before}
 
 
+KILLED = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("PRAGMA cache_size = 2")  # what does not fit goes to the file before it is committed
+connection.execute("BEGIN")
+add = "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES ('loss', 1, ?, ?, 0, 0)"
+connection.executemany(add, [(at, sys.argv[2]) for at in range(5000)])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def killed_while_writing(store, run_id):
+    """Leave points in a file that nobody committed."""
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(store.database), run_id], check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
 class TestWithoutHarm:
     """Nothing is written, nobody is kept from writing, and MLflow is not needed."""
 
@@ -256,6 +274,21 @@ class TestWithoutHarm:
             MlflowClient(uri).log_metric(run_ids[1], "late", 1.0)
         *_, last = runs
         assert "late" in {curve.name for curve in last.curves}
+
+    @pytest.mark.parametrize("runs", [1, MANY])
+    def test_half_of_what_a_killed_process_wrote(self, tmp_path, runs):
+        """It is undone before anything is read, as SQLite wants it, by each way to read."""
+        store = fresh_store(tmp_path)
+        run_id = new_run(store.uri)
+        whole = parts(SqlReader(store.uri).read(run_id))
+        reading = SqlReader(store.uri).read_many([run_id] * runs)
+        if runs > 1:
+            assert parts(next(reading)) == whole
+        killed_while_writing(store, run_id)
+        assert Path(f"{store.database}-journal").stat().st_size > 0
+        assert parts(next(reading)) == whole
+        assert all(parts(run) == whole for run in reading)
+        assert SqlReader(store.uri).run_ids() == [run_id]
 
     @pytest.mark.parametrize("uri", OURS, indirect=True)
     def test_no_mlflow_is_imported(self, uri):

@@ -60,6 +60,11 @@ class Watching:
         run = self.lines.get(timeout=120)
         return run["name"], run["verdict"]
 
+    def until(self, name, verdict):
+        """Wait until this is told: a look in between saw the run before all of its points were there."""
+        while (told := self.next()) != (name, verdict):
+            assert told[0] == name
+
     def nothing(self, seconds):
         """Whether nothing is told for so long."""
         try:
@@ -70,7 +75,7 @@ class Watching:
     def end(self, how=signal.SIGTERM):
         """The exit status and what stood on stderr."""
         self.process.send_signal(how)
-        _, err = self.process.communicate(timeout=60)
+        _, err = self.process.communicate(timeout=120)
         return self.process.returncode, err
 
     def __enter__(self):
@@ -109,7 +114,7 @@ class Training:
 
     def wait_for(self, key, pattern):
         """Until a tag says something."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not re.search(pattern, self.tags().get(key, "")):
             assert time.monotonic() < deadline, self.tags()
             time.sleep(0.1)
@@ -151,7 +156,7 @@ def test_runs_that_begin_and_end(store):
         run = Training(store)
         run.run_id = client.create_run(experiment, run_name="late").info.run_id
         run.log(0, 40)
-        assert watching.next() == ("late", "overfitting")
+        watching.until("late", "overfitting")
         run.wait_for("diagnose.verdict", "overfitting")
         before = run.tags()["diagnose.fingerprint"]
         run.log(40, 42)
@@ -194,7 +199,7 @@ def test_a_growing_logdir_is_followed_into_mlflow(tmp_path):
             *eventlogs.curve("val_loss", TURNING),
         ]
         eventlogs.write(logs / "one", later)
-        assert watching.next() == ("one", "overfitting")
+        watching.until("one", "overfitting")
         assert watching.end() == (0, "")
     assert store.rows("SELECT count(*) FROM metrics") == [(120,)]
     query = "SELECT value FROM tags WHERE key = 'diagnose.verdict'"
@@ -214,7 +219,7 @@ def test_a_store_that_is_away_for_a_while(tmp_path):
         away.rename(store.database)
         other = Training(store, "other")
         other.log(0, 40)
-        assert watching.next() == ("other", "overfitting")
+        watching.until("other", "overfitting")
         status, _ = watching.end()
         assert status in {0, 3}
 

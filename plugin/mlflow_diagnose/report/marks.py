@@ -18,7 +18,7 @@ from mlflow_diagnose.report.plans import Axis, Band, Bar, Mark, Rise
 __all__ = ["band", "bars", "best", "lost", "rise"]
 
 MOST_BARS = 4
-WHOLE = 0.98  # of the axis: a finding about the whole run needs no bar
+WHOLE = 0.98  # of its curve: a finding about the whole run needs no bar
 BEYOND_CHANCE = 2.0  # standard deviations of a curve's noise to each side
 LAST = 10  # a tenth of a curve tells where it ends
 FEWEST = 6  # points whose noise can be told
@@ -37,7 +37,8 @@ def bars(report: Report, axis: Axis) -> tuple[Bar, ...]:
         if curve is None or not len(curve):
             continue
         first, last = axis.at(curve, np.array([finding.span.first_step, finding.span.last_step], np.float64))
-        whole = last - first > WHOLE * (axis.high - axis.low)
+        low, high = axis.of(curve)[[0, -1]]
+        whole = last - first >= WHOLE * (high - low)
         if finding is report.main or finding.severity > Severity.INFO or not whole:
             label = words.listing((words.title(finding.rule), words.steps(finding.span)))
             found.append(Bar(label, finding.severity, float(first), float(last)))

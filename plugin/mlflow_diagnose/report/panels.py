@@ -30,7 +30,7 @@ MOST_MORE = 3  # panels of curves that only a finding names
 DECADES = 100.0  # a range of values from which on a logarithmic scale shows more
 EXTREME = 30.0  # times the ordinary range of values: shown only as far as the ordinary ones go
 LARGEST = 1e100  # a drawing computes with squares and differences of values
-NOISY = 0.025  # noise over range, from which on a curve is drawn faint under its running median
+NOISY = 0.006  # noise over range, from which on a curve is drawn faint under its running median
 MANY = 150  # points, from which on that can be said
 MEDIANS = 90
 FEWEST = 3  # points between which a pace can be told
@@ -180,10 +180,19 @@ def _line(role: Role | None, curve: Curve, series: int, axis: Axis, pixels: int)
     label = " · ".join(word for word in (words.plain(texts.SPLITS[split.value]), words.plain(curve.name)) if word)
     x, y = axis.of(curve), np.clip(curve.values, -LARGEST, LARGEST)
     thin = _thin(x, y, axis, pixels)
-    if len(y) < MANY or not signal.noise(y) > NOISY * np.ptp(np.quantile(y, (0.02, 0.98))):
+    if len(y) < MANY or not _is_jagged(np.log(y) if _spans_decades(y) else y):
         return Line(label, split, series, *thin)
     medians, edges = signal.bins(y, MEDIANS)
     return Line(label, split, series, x[(edges[:-1] + edges[1:] - 1) // 2], medians, thin)
+
+
+def _is_jagged(y: Floats) -> bool:
+    return bool(signal.noise(y) > NOISY * np.ptp(np.quantile(y, (0.02, 0.98))))
+
+
+def _spans_decades(y: Floats) -> bool:
+    """Whether values are better seen on a logarithmic scale."""
+    return bool(y.min() > 0 and y.max() > DECADES * y.min())
 
 
 def _thin(x: Floats, y: Floats, axis: Axis, pixels: int) -> tuple[Floats, Floats]:

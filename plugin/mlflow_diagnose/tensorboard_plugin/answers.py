@@ -51,6 +51,9 @@ def row_of(report: Report) -> Row:
     brief = report.main.brief if report.main else ""
     if report.status == "insufficient_data":
         brief = "; ".join(reason for reason, _ in words.not_checked(report)[:1])
+    if report.status == "healthy":
+        checked = len(report.outcomes) - len(report.not_checked)
+        brief = brief or f"{checked} of {words.count(len(report.outcomes), 'rule')} could be checked"
     shown = plan(report, SMALL)
     lines = _small(shown, shown.panels[0]) if shown.panels else ()
     best = words.best_step(report)

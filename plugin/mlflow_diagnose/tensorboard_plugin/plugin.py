@@ -24,6 +24,7 @@ __all__ = ["DiagnosePlugin"]
 
 STATIC = {"index.js": "text/javascript", "api.js": "text/javascript", "dom.js": "text/javascript"}
 STATIC |= {"list.js": "text/javascript", "run.js": "text/javascript", "diagnose.css": "text/css"}
+SHARED = {"parts.css": "text/css"}  # with the report
 PATIENCE = 8.0  # seconds that a request waits for a run to be judged, before it is told to ask again
 MOST_BOARDS = 8  # experiments of a provider that are followed
 
@@ -44,7 +45,8 @@ class DiagnosePlugin(base_plugin.TBPlugin):  # type: ignore[misc] # TensorBoard 
 
     def get_plugin_apps(self) -> dict[str, Callable[..., Iterable[bytes]]]:
         """What is served below `data/plugin/diagnose`."""
-        pages = {f"/{name}": wrappers.Request.application(_static(name, kind)) for name, kind in STATIC.items()}
+        files = {**STATIC, **SHARED}
+        pages = {f"/{name}": wrappers.Request.application(_static(name, kind)) for name, kind in files.items()}
         data = {"/runs": self._runs, "/run": self._run, "/chart": self._chart}
         return {**pages, **{route: wrappers.Request.application(app) for route, app in data.items()}}
 
@@ -146,7 +148,9 @@ def _static(name: str, kind: str) -> Callable[[Request], Response]:
 
 @cache
 def _content(name: str) -> bytes:
-    return resources.files(__package__).joinpath("static").joinpath(name).read_bytes()
+    folder = resources.files("mlflow_diagnose")
+    folder = folder / "report" if name in SHARED else folder / "tensorboard_plugin" / "static"
+    return (folder / name).read_bytes()
 
 
 def _has(request: Request, tag: str) -> bool:

@@ -183,6 +183,8 @@ class LossMetricDisagreement(Analyzer):
 
     def _left_behind(self, loss: Progress, score: Progress) -> bool:
         """Whether the loss fell and the score had room to follow and did not."""
-        stood = score.fall <= score.noise or score.share < self.still * loss.share
+        # Noise that may hide a fall worth having tells nothing.
+        hidden = score.noise > self.near * (score.start - score.perfect)
+        stood = (score.fall <= score.noise and not hidden) or score.share < self.still * loss.share
         fell = loss.fell and loss.share >= self.fall and loss.rise <= self.kept * loss.fall
         return fell and stood and score.left > self.near

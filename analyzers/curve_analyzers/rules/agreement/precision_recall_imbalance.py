@@ -140,7 +140,8 @@ class PrecisionRecallImbalance(Analyzer):
     def _by_chance(run: RunCurves, precision: Role, p: float, r: float) -> float:
         """The chance that as many mistakes split as unevenly into misses and false alarms; 0 where they are not known.
 
-        The sign test, by the number of examples there are to find, as the steps of recall tell it, or all examples.
+        McNemar's test with Edwards' correction (Psychometrika 13, 1948), by the number of examples there are to find,
+        as the steps of recall tell it, or by all examples.
         """
         recall, accuracy = (replace(precision, quantity=name) for name in ("recall", "accuracy"))
         if not (p > 0 and r > 0):
@@ -153,9 +154,7 @@ class PrecisionRecallImbalance(Analyzer):
         else:
             return 0.0
         misses, alarms = round(found * (1 / r - 1)), round(found * (1 / p - 1))
-        mistakes = misses + alarms
-        rarer = sum(math.comb(mistakes, count) for count in range(min(misses, alarms) + 1))
-        return min(2 * rarer / 2**mistakes, 1.0)
+        return math.erfc(max(abs(misses - alarms) - 1, 0) / math.sqrt(2 * max(misses + alarms, 1)))
 
     def _level(self, curve: Curve, full: float) -> tuple[float, float]:
         """The level at the end and the spread around it, as shares."""

@@ -38,7 +38,7 @@ class NotConverged(Analyzer):
 
     needs = (Need.LEARNING,)
 
-    worth: float = threshold(0.06, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
+    worth: float = threshold(0.066, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
     still: float = threshold(0.25, "share of that gain which the last tenth must have brought", ge=0, lt=1)
     spent: float = threshold(
         0.05, "learning rate at the end, as a share of its peak, below which the schedule ended", ge=0

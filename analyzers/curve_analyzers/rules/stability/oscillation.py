@@ -13,54 +13,16 @@ from curve_analyzers.epoch_length import once_an_epoch, part_of_an_epoch
 from curve_analyzers.examples import Example, Shape, decay, flat, line, run, sawtooth, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.held_out_size import held_out_examples
-from curve_analyzers.model import Floats, Role, RunCurves
+from curve_analyzers.model import Role, RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.signal import certainty, periodicity
+from curve_analyzers.swings import Swings, moves_of, swings_in
 from curve_analyzers.saying import say
-from curve_analyzers.signal import bins, certainty, periodicity, quantiles, running_median
 from curve_analyzers.wording import percent
 
-LONG, BINS = 4000, 200  # points from which the level is taken from so many bins
 GROWTH_ERRORS = 2.5  # standard errors by which swings must grow
 OFTEN = (0.5, 2.0)  # points of a held-out curve over those of training, to be compared with it
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Swings:
-    """How a curve moves up and down around its level in a stretch of the run.
-
-    Attributes:
-        progress: The curve.
-        moves: (n,) what is left of the stretch without its level.
-        size: From trough to peak, in the unit of the curve; one point in five goes beyond.
-        below: The share of it that lies below the level.
-        scale: What it is measured by, the fall or where there is none the level.
-        grown: How many times larger the swings of the run's last quarter are than those of the second.
-    """
-
-    progress: Progress
-    moves: Floats
-    size: float
-    below: float
-    scale: float
-    grown: float
-
-    @property
-    def share(self) -> float:
-        """The size as a share of the scale; 0 where there is none."""
-        return self.size / self.scale if self.scale > 0 else 0.0
-
-    @property
-    def relative(self) -> float:
-        """The size as a share of what is usually missing to the best value; where that is unknown, as it is."""
-        levels = self.progress.levels[len(self.progress.levels) // 2 :]
-        missing = float(np.median(levels)) - self.progress.perfect
-        return self.size / missing if missing > 0 else self.size
-
-    @property
-    def of(self) -> str:
-        """What it is a share of, in words."""
-        return say("of the fall") if self.progress.fell else say("of its level")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +64,7 @@ class Oscillation(Analyzer):
         0.2, "share of a swing that goes below the level; jumps up alone are spikes", gt=0, lt=0.5
     )
     dying: float = threshold(0.3, "swings at the end over those before, below which they have ended", ge=0)
+    large: float = threshold(0.5, "swings from which those that ended in the first half are a warning", gt=0)
     shared: float = threshold(
         0.5, "swings of the held-out loss over those of training, each of its level: the weights swing both", ge=0
     )
@@ -157,18 +120,25 @@ class Oscillation(Analyzer):
         # The mean over the batches of an epoch: noise explains no swing. The episodes of a reward are few and differ.
         averaged = role in run.training and role.quantity != "reward" and len(moves) <= self.averaged
         averaged = averaged and once_an_epoch(run, progress.curve)
-        beside = self._beside(run, role, progress) if averaged else None
-        if beside and beside.progress.quantity is progress.quantity and beside.relative < self.shared * late.relative:
+        held_out = self._beside(run, role, progress) if averaged else None
+        beside = swings_in(held_out, moves_of(held_out), 0.5, 1.0) if held_out else None
+        if self._swings(late, self.swing) and not self._shared(late, beside):
             return
         if self._swings(late, self.swing) and late.grown >= self.dying:
             period = self._period(run, late)
             if averaged or period or self._grow(late):
                 yield self._finding(run, late, late.share, self.swing, period)
-        elif beside and self._both_swing(late, beside):
+        elif beside and self._shared(late, beside) and self._both_swing(late, beside):
             clearer = max(late, beside, key=lambda swings: swings.share)
             yield self._finding(run, clearer, math.sqrt(late.share * beside.share), self.both, None)
         elif averaged and self._swings(early := swings_in(progress, moves, 0.125, 0.5), self.swing):
-            yield self._ended(run, early)
+            yield from self._ended(run, early, held_out)
+
+    def _shared(self, training: Swings, held_out: Swings | None) -> bool:
+        """Whether a held-out curve of the same quantity, where there is one, swings as well: the weights swing both."""
+        if held_out is None or held_out.progress.quantity is not training.progress.quantity:
+            return True
+        return held_out.over(training) >= self.shared
 
     def _period(self, run: RunCurves, swings: Swings) -> float | None:
         """The period of the swings in steps, where noise hardly has one and the order of the data is not its cause."""
@@ -190,15 +160,14 @@ class Oscillation(Analyzer):
         grown = swings.grown > self.growing * math.exp(GROWTH_ERRORS * 1.2 / math.sqrt(points))
         return grown and progress.quantity.name != "reward" and abs(progress.gain(0.5)) < swings.size / 2
 
-    def _beside(self, run: RunCurves, training: Role, progress: Progress) -> Swings | None:
-        """The swings of the first held-out curve logged as often, unless it is over few examples."""
+    def _beside(self, run: RunCurves, training: Role, progress: Progress) -> Progress | None:
+        """The first held-out curve logged as often, unless it is over few examples."""
         roles = [role for role in run.held_out if role != training and len(run[role]) >= self.least]
         roles = [role for role in roles if OFTEN[0] <= len(run[role]) / len(progress.curve) <= OFTEN[1]]
         examples = held_out_examples(run) if roles else None
         if not roles or (examples is not None and examples < self.examples):
             return None
-        held_out = measure(run, roles[0])
-        return swings_in(held_out, moves_of(held_out), 0.5, 1.0)
+        return measure(run, roles[0])
 
     def _both_swing(self, training: Swings, held_out: Swings) -> bool:
         """Whether small swings of a curve that learned are those of the weights, as the held-out curve tells."""
@@ -235,11 +204,14 @@ class Oscillation(Analyzer):
             self._remedies(run),
         )
 
-    def _ended(self, run: RunCurves, swings: Swings) -> Finding:
+    def _ended(self, run: RunCurves, swings: Swings, held_out: Progress | None) -> Iterator[Finding]:
+        """Tell swings of the first half, if the held-out curve had them too."""
+        if not self._shared(swings, swings_in(held_out, moves_of(held_out), 0.125, 0.5) if held_out else None):
+            return
         curve, share = swings.progress.curve, swings.share
         first, last = int(curve.steps[len(curve) // 8]), int(curve.steps[len(curve) // 2])
-        return self.finding(
-            Severity.INFO,
+        yield self.finding(
+            Severity.WARNING if share >= self.large else Severity.INFO,
             min(certainty(share, self.swing), 0.9),
             Span((curve.name,), first, last),
             say("swings of {share} at first", share=percent(share)),
@@ -261,43 +233,3 @@ class Oscillation(Analyzer):
             say("Let the rate decay over the run (cosine, or a step down when the loss stalls)."),
             say("Use a larger batch, or average the weights of the last steps."),
         )
-
-
-def moves_of(progress: Progress) -> Floats:
-    """(n,) what is left of a curve without its level, the running median over a quarter of the run."""
-    values = progress.curve.values
-    if len(values) <= LONG:
-        return values - running_median(values, max(2 * (len(values) // 8) + 1, 5))
-    medians, edges = bins(values, BINS)
-    level = running_median(medians, 2 * (BINS // 8) + 1)
-    return values - np.interp(np.arange(len(values)), (edges[:-1] + edges[1:] - 1) / 2, level)
-
-
-def swings_in(progress: Progress, moves: Floats, first: float, last: float) -> Swings:
-    """Measure the swings of a curve from one share of the run to another."""
-    begin = round(first * len(moves))
-    stretch = moves[begin : max(round(last * len(moves)), begin + 1)]
-    low, middle, high = quantiles(stretch, 0.1, 0.5, 0.9)
-    size, scale = high - low, progress.fall if progress.fell else abs(progress.end)
-    below = (middle - low) / size if size > 0 else 0.0
-    if not progress.fell:
-        below = max(below, _below_as_factors(progress, stretch, begin))
-    return Swings(progress, stretch, size, below, scale, _growth(moves))
-
-
-def _below_as_factors(progress: Progress, moves: Floats, begin: int) -> float:
-    """`Swings.below` in the logarithm of what is missing to the best value: a loss thrown about moves by factors."""
-    values = progress.curve.values[begin : begin + len(moves)] - progress.perfect
-    levels = values - moves
-    if not (values.min() > 0 and levels.min() > 0):  # the best value may be unknown, NaN
-        return 0.0
-    low, middle, high = quantiles(np.log(values / levels), 0.1, 0.5, 0.9)
-    return (middle - low) / (high - low) if high > low else 0.0
-
-
-def _growth(moves: Floats) -> float:
-    """How many times larger the moves of the last quarter are than those of the second."""
-    quarter = len(moves) // 4
-    early, late = np.abs(moves[quarter : 2 * quarter]), np.abs(moves[-quarter:])
-    (before,), (after,) = quantiles(early, 0.8), quantiles(late, 0.8)
-    return after / before if before > 0 else 1.0

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Codes", "Database", "Points", "SqliteFile", "open_database"]
 
 Name = TypeVar("Name")
+Result = TypeVar("Result")
 
+HALF_WRITTEN = "attempt to write a readonly database"  # as every SQLite says it
 LOCKED = 5.0  # seconds to wait for another process that writes
 POINT = np.dtype([("code", np.int64), ("time", np.int64), ("step", np.int64), ("value", np.float64)])
 
@@ -142,7 +144,7 @@ class SqliteFile(Database):
 
     def rows(self, query: str, **values: str | int) -> list[tuple[Any, ...]]:
         """The rows of a query."""
-        return self.connection.execute(query, values).fetchall()
+        return self._whole(lambda: self.connection.execute(query, values).fetchall())
 
     def points(self, query: str, run_id: str) -> Points:
         """The points of a run: numbers straight into an array, its metric's number in place of each name.
@@ -150,6 +152,9 @@ class SqliteFile(Database):
         Raises:
             ValueError: Something else than numbers stands in their columns.
         """
+        return self._whole(lambda: self._points(query, run_id))
+
+    def _points(self, query: str, run_id: str) -> Points:
         codes: Codes[bytes] = Codes()
         self.connection.text_factory = codes.__getitem__
         try:
@@ -172,7 +177,30 @@ class SqliteFile(Database):
             yield self.points
             return
         with dbapi.connect(self.uri, autocommit=True) as connection, connection.cursor() as cursor:
-            yield partial(_points_of_arrow, cursor)
+            yield lambda query, run_id: self._whole(lambda: _points_of_arrow(cursor, query, run_id))
+
+    def _whole(self, read: Callable[[], Result]) -> Result:
+        """What is read of a file that may hold half of what a process wrote when it was killed.
+
+        SQLite has whoever reads such a file first undo that by the journal beside it, which takes leave to write.
+
+        Raises:
+            sqlite3.OperationalError: It has to be undone, and this user may not write to the file.
+        """
+        try:
+            return read()
+        except Exception as error:  # ADBC has errors of its own
+            if HALF_WRITTEN not in str(error):
+                raise
+        with closing(sqlite3.connect(self.uri.replace("?mode=ro", "?mode=rw"), uri=True, timeout=LOCKED)) as connection:
+            try:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            except sqlite3.OperationalError as error:
+                if HALF_WRITTEN not in str(error):
+                    raise
+                words = "a write to it was cut off, which only those who may write can undo"
+                raise sqlite3.OperationalError(words) from error
+        return read()
 
     def close(self) -> None:
         """Close the file."""

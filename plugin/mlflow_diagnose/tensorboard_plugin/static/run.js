@@ -164,6 +164,7 @@ function behind(told) {
   const roles = table(
     ["Role", "Curve", "Points"],
     told.roles.map(({ role, curve, points }) => [role, el("code", {}, curve), points.flatMap((each, place) => (place ? [el("br"), each] : [each]))]),
+    ["Points"],
   );
   const others = told.others.flatMap((name, place) => [place ? ", " : "", el("code", {}, name)]);
   const params = table(["Name", "Value"], told.params.map(([name, value]) => [el("code", {}, name), value]));
@@ -178,10 +179,6 @@ function behind(told) {
 
 /** Which curve was taken as what, by which limits it was judged, and how to change either. */
 function dispute(told, roles, others) {
-  const limits = table(
-    ["Rule", "Threshold", "Value", "What it is"],
-    told.thresholds.map(({ rule, name, value, meaning }) => [rule, el("code", {}, name), value, meaning]),
-  );
   const lines = [...told.role_lines, ...(told.lines.length ? ["", ...told.lines] : [])].join("\n");
   return [
     told.config ? el("p", {}, "Judged by what ", el("code", {}, told.config), " says.") : null,
@@ -189,7 +186,7 @@ function dispute(told, roles, others) {
     told.roles.length ? roles : null,
     ...told.notes.map((note) => el("p", {}, note)),
     others.length ? el("p", { class: "muted" }, "Not judged: ", ...others, rest(told.others_left)) : null,
-    ...(told.thresholds.length ? [el("h4", {}, "Thresholds of the rules that spoke"), limits] : []),
+    ...(told.thresholds.length ? [el("h4", {}, "Thresholds of the rules that spoke"), thresholds(told.thresholds)] : []),
     el("h4", {}, "To change any of it"),
     el(
       "p",
@@ -204,6 +201,26 @@ function dispute(told, roles, others) {
   ];
 }
 
+/** The limits of each rule under its name. */
+function thresholds(all) {
+  const count = { class: "count" };
+  const head = el("tr", {}, el("th", { scope: "col" }, "Threshold"), el("th", { scope: "col", ...count }, "Value"), el("th", { scope: "col" }, "What it is"));
+  const rules = [...new Set(all.map(({ rule }) => rule))];
+  return el(
+    "table",
+    { class: "thresholds" },
+    el("thead", {}, head),
+    ...rules.map((rule) =>
+      el(
+        "tbody",
+        {},
+        el("tr", {}, el("th", { scope: "rowgroup", colspan: "3" }, el("strong", {}, rule))),
+        all.filter((each) => each.rule === rule).map(({ name, value, meaning }) => el("tr", {}, el("td", {}, el("code", {}, name)), el("td", count, value), el("td", {}, meaning))),
+      ),
+    ),
+  );
+}
+
 function rest(left) {
   return left ? ` and ${left.toLocaleString("en")} more` : "";
 }
@@ -216,12 +233,14 @@ function muted(words) {
   return el("span", { class: "muted" }, words);
 }
 
-function table(heads, rows) {
+/** A table; what stands under a heading in `counts` is a number. */
+function table(heads, rows, counts = []) {
+  const kind = (place) => (counts.includes(heads[place]) ? { class: "count" } : {});
   return el(
     "table",
     {},
-    el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", {}, cell))))),
+    el("thead", {}, el("tr", {}, heads.map((head, place) => el("th", { scope: "col", ...kind(place) }, head)))),
+    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, place) => el("td", kind(place), cell))))),
   );
 }
 
@@ -257,7 +276,6 @@ function overview(page, find) {
 }
 
 function fault(verdict, critical, warning, most, find) {
-  const number = critical + warning;
   const told = [critical && `${critical.toLocaleString("en")} critical`, warning && `${warning.toLocaleString("en")} with a warning`];
   const bar = svg(
     "svg",
@@ -273,7 +291,7 @@ function fault(verdict, critical, warning, most, find) {
       { type: "button", value: verdict, title: told.filter(Boolean).join(", "), onclick: () => find(verdict) },
       el("span", {}, verdict),
       bar,
-      el("span", { class: "count" }, number.toLocaleString("en")),
+      el("span", { class: "count" }, critical ? badge("critical", critical.toLocaleString("en")) : null, " ", warning ? badge("warning", warning.toLocaleString("en")) : null),
     ),
   );
 }
