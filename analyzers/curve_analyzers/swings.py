@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curve_analyzers.saying import say
 from curve_analyzers.model import Floats
 from curve_analyzers.progress import Progress
+from curve_analyzers.saying import say
 from curve_analyzers.signal import bins, quantiles, running_median
 
 __all__ = ["Swings", "moves_of", "swings_in"]

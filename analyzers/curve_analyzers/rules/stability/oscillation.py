@@ -16,9 +16,9 @@ from curve_analyzers.held_out_size import held_out_examples
 from curve_analyzers.model import Role, RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty, periodicity
 from curve_analyzers.swings import Swings, moves_of, swings_in
-from curve_analyzers.saying import say
 from curve_analyzers.wording import percent
 
 GROWTH_ERRORS = 2.5  # standard errors by which swings must grow
