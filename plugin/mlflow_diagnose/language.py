@@ -86,7 +86,10 @@ def translated(text: object) -> str:
         template = catalogue.ngettext(text.template, text.plural, text.number)
     if not text.values:
         return template
-    return template.format_map({name: _value(value) for name, value in text.values.items()})
+    try:
+        return template.format_map({name: _value(value) for name, value in text.values.items()})
+    except (KeyError, IndexError, ValueError):  # a slip in the catalogue, which its test names
+        return str(text)
 
 
 def paragraphs(text: str) -> list[str]:
@@ -102,14 +105,21 @@ def _value(value: object) -> object:
 
 @cache
 def _catalogue(language: str) -> NullTranslations:
-    """The catalogue of a language, in gettext's own form; entries that are marked fuzzy are left out."""
+    """The catalogue of a language, in gettext's own form; entries that are marked fuzzy are left out.
+
+    Raises:
+        BadInputError: The file cannot be read, or is no catalogue.
+    """
     from gettext import GNUTranslations  # noqa: PLC0415 - for other languages than English alone
 
     from babel.messages.mofile import write_mo  # noqa: PLC0415 - the same
-    from babel.messages.pofile import read_po  # noqa: PLC0415 - the same
+    from babel.messages.pofile import PoFileError, read_po  # noqa: PLC0415 - the same
 
-    compiled = BytesIO()
-    with catalogue_file(language).open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
-    compiled.seek(0)
-    return GNUTranslations(compiled)
+    path, compiled = catalogue_file(language), BytesIO()
+    try:
+        with path.open("rb") as file:
+            write_mo(compiled, read_po(file, locale=language, abort_invalid=True))
+        compiled.seek(0)
+        return GNUTranslations(compiled)
+    except (OSError, ValueError, PoFileError) as error:
+        raise BadInputError(f"the catalogue {path} cannot be read: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import groupby
 
 from curve_analyzers.docs import explanation
 from curve_analyzers.experiment.registry import all_experiment_rules
@@ -14,16 +14,14 @@ from mlflow_diagnose.language import ENGLISH, paragraphs, spoken, translated
 __all__ = ["explained", "rule_list"]
 
 
-def rule_list() -> Iterator[str]:
+def rule_list() -> list[str]:
     """The families, each followed by its rules, indented: name and summary."""
     every = (*all_rules(), *all_experiment_rules())
     width = max(len(rule.name) for rule in every)
-    family = None
-    for rule in every:
-        if rule.family != family:
-            family = rule.family
-            yield family
-        yield f"  {rule.name:{width}}  {translated(Said(rule.summary, {}))}"
+    lines = []
+    for family, rules in groupby(every, key=lambda rule: rule.family):
+        lines += [family, *(f"  {rule.name:{width}}  {translated(Said(rule.summary, {}))}" for rule in rules)]
+    return lines
 
 
 def explained(name: str) -> str:

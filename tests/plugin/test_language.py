@@ -105,6 +105,19 @@ def test_a_translation_has_the_fields_of_its_message(name):
     assert wrong == []
 
 
+@pytest.fixture
+def call(capsys):
+    """Calls the command line in this process: its exit status, and what it printed."""
+
+    def called(*args):
+        with pytest.raises(SystemExit) as ended:
+            main([str(arg) for arg in args])
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return called
+
+
 @pytest.fixture(scope="module")
 def known():
     """Every message that catalogues are made of."""
@@ -182,11 +195,37 @@ def test_a_language_is_a_file(tmp_path, monkeypatch):
     known = 'msgid "{number:,} spike"\nmsgid_plural "{number:,} spikes"\n'
     known += 'msgstr[0] "{number} piko"\nmsgstr[1] "{number} pikoj"\n'
     file.write_text(f'{head}\n{known}\n#, fuzzy\nmsgid "no training curve"\nmsgstr "?"\n', encoding="utf-8")
+    language._catalogue.cache_clear()  # noqa: SLF001 - another test may have had one of this language
     assert languages() == ["en", "eo"]
     with speaking(language.language_named("eo")):
         assert [translated(count(number, "spike")) for number in (1, 2)] == ["1 piko", "2 pikoj"]
         assert translated(say("no training curve")) == "no training curve"
         assert translated(say("no held-out curve")) == "no held-out curve"
+
+
+@pytest.mark.parametrize("content", ["msgid\n", 'msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=2; plural=import;\\n"\n'])
+def test_a_broken_catalogue(tmp_path, monkeypatch, call, content):
+    """Is one clear line that names the file."""
+    monkeypatch.setattr(language, "LOCALES", tmp_path)
+    file = tmp_path / "eo" / "LC_MESSAGES" / "mlflow_diagnose.po"
+    file.parent.mkdir(parents=True)
+    file.write_text(content, encoding="utf-8")
+    language._catalogue.cache_clear()  # noqa: SLF001 - another test had one of this language
+    status, out, err = call("rules", "--lang", "eo")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"mlflow-diagnose: the catalogue {file} cannot be read: ")
+    assert err.count("\n") == 1
+
+
+def test_a_slip_in_a_catalogue(tmp_path, monkeypatch):
+    """A translation with fields that are not there is said in English."""
+    monkeypatch.setattr(language, "LOCALES", tmp_path)
+    file = tmp_path / "eo" / "LC_MESSAGES" / "mlflow_diagnose.po"
+    file.parent.mkdir(parents=True)
+    file.write_text('msgid "step {step:,}"\nmsgstr "pa\u015do {paso} {"\n', encoding="utf-8")
+    language._catalogue.cache_clear()  # noqa: SLF001 - as above
+    with speaking("eo"):
+        assert translated(say("step {step:,}", step=1200)) == "step 1,200"
 
 
 @pytest.mark.parametrize(
@@ -210,19 +249,6 @@ def test_the_locale_decides(monkeypatch, variables, wanted):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert language.language_named(None) == wanted
-
-
-@pytest.fixture
-def call(capsys):
-    """Calls the command line in this process: its exit status, and what it printed."""
-
-    def called(*args):
-        with pytest.raises(SystemExit) as ended:
-            main([str(arg) for arg in args])
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return called
 
 
 def test_explain_and_rules(call, monkeypatch):

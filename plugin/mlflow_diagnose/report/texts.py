@@ -87,6 +87,7 @@ VERDICT, SMALL_CURVES, BEST_STEP, LAST_VALUE = say("Verdict"), say("Curves"), sa
 SMALL_CAPTION = say(
     "Training is solid, held-out data dashed, each on the scale of its own run; the upright line is the best step."
 )
+AND_THEN = say(". {sentence}")  # behind a sentence that has no full stop yet
 NOT_DRAWN = say("Curves are drawn of the first {drawn}.")
 ENDS = say("{name} {first:.3g} to {last:.3g}")
 NONE_LEFT = say("No run fits.")
