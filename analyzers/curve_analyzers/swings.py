@@ -8,6 +8,7 @@ import numpy as np
 
 from curve_analyzers.model import Floats
 from curve_analyzers.progress import Progress
+from curve_analyzers.saying import say
 from curve_analyzers.signal import bins, quantiles, running_median
 
 __all__ = ["Swings", "moves_of", "swings_in"]
@@ -60,7 +61,7 @@ class Swings:
     @property
     def of(self) -> str:
         """What it is a share of, in words."""
-        return "of the fall" if self.progress.fell else "of its level"
+        return say("of the fall") if self.progress.fell else say("of its level")
 
 
 def moves_of(progress: Progress) -> Floats:

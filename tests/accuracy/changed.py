@@ -26,7 +26,9 @@ def thinned(run: RawRun, every: int) -> RawRun:
 
     With fewer than a dozen evaluations nothing can be told of them, whatever the rule.
     """
-    return replace(run, curves=[_thinned(curve, max(min(every, len(curve.values) // DOZEN), 1)) for curve in run.curves])
+    return replace(
+        run, curves=[_thinned(curve, max(min(every, len(curve.values) // DOZEN), 1)) for curve in run.curves]
+    )
 
 
 def _thinned(curve: RawCurve, every: int) -> RawCurve:

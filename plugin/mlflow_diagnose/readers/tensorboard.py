@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from curve_analyzers.model import RawCurve, RawRun
+from curve_analyzers.saying import say
 from mlflow_diagnose.errors import NoLogsError, RunNotFoundError
 from mlflow_diagnose.readers.events.event_cache import EventCache
 from mlflow_diagnose.readers.events.event_files import joined
@@ -82,7 +83,7 @@ class TensorBoardReader(OneByOne):
             for tag, points in written.items():
                 name = f"{part.prefix}{tag}{part.suffix}"
                 if name in curves:
-                    notes.append(f"two curves are called {name!r}; the second was left out")
+                    notes.append(say("two curves are called {name!r}; the second was left out", name=name))
                 else:
                     curves[name] = RawCurve(name, points.steps, points.values, points.wall_times)
         name = run_id if run_id != "." else self._place.name
@@ -156,7 +157,7 @@ class TensorBoardReader(OneByOne):
                     params |= read_hparams(record)
             except ValueError as error:
                 troubles.append(str(error))
-        return [f"{self._place.inside(file.path)}: {trouble}" for trouble in troubles]
+        return [say("{file}: {trouble}", file=self._place.inside(file.path), trouble=trouble) for trouble in troubles]
 
     def _in_order(self, files: Iterable[LogFile]) -> list[tuple[LogFile, EventFile]]:
         """The files of a directory with what they hold, in the order in which they were begun."""

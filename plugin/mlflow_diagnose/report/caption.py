@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlflow_diagnose.report import texts
+from mlflow_diagnose.report import texts, words
 from mlflow_diagnose.report.panels import plan
 
 if TYPE_CHECKING:
@@ -22,4 +22,4 @@ def caption(report: Report) -> str:
     told += [texts.CAPTION_BARS] if shown.bars else []
     told += [texts.CAPTION_RISE] if any(panel.rise for panel in shown.panels) else []
     told += [texts.CAPTION_BAND] if any(panel.band for panel in shown.panels) else []
-    return " ".join(told)
+    return words.sentences(told)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 from curve_analyzers.findings import Report, Severity
 from curve_analyzers.registry import rule_named
+from curve_analyzers.saying import Said
 from mlflow_diagnose.config import CONFIG
 from mlflow_diagnose.report.words import plain
 
@@ -59,7 +60,7 @@ def dispute(report: Report) -> Dispute:
         for outcome in report.outcomes
         if outcome.rule in spoke
         for name, value in outcome.thresholds.items()
-        for meaning in [_meanings(outcome.rule).get(name, "")]
+        for meaning in [plain(Said(_meanings(outcome.rule).get(name, ""), {}))]
     )
     lines: list[str] = []
     for threshold in thresholds:

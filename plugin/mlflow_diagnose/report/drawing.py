@@ -113,7 +113,7 @@ class Drawing:
         for line in panel.lines:
             self._draw_line(frame, line, panel)
         if panel.rise is not None:
-            _draw_rise(frame, panel, panel.rise)
+            _draw_rise(frame, panel, panel.rise, self.fit(panel.rise.label, 44))
         self._draw_head(frame, panel)
 
     def _draw_scale(self, frame: Frame, panel: Panel) -> None:
@@ -137,7 +137,7 @@ class Drawing:
             for x in columns:
                 frame.text(float(frame.across(x)), frame.bottom - 4 * POINT, _step(x), ha="center", va="top", **muted)
             below = frame.bottom - 16 * POINT
-            frame.text(frame.right, below, self.shown.axis.label, ha="right", va="top", **muted)
+            frame.text(frame.right, below, self.fit(self.shown.axis.label, 44), ha="right", va="top", **muted)
 
     def _draw_line(self, frame: Frame, line: Line, panel: Panel) -> None:
         room = panel.high - panel.low
@@ -163,9 +163,9 @@ class Drawing:
             frame.text(x + HANDLE + 0.08, y, label, va="center_baseline", fontsize=9)
         above = frame.top + ROW * rows + 0.1
         frame.text(frame.left, above, self._short(panel.title, 40), fontsize=10, weight="bold")
-        notes = [texts.LOG_SCALE] if panel.log else []
+        notes = [self.fit(texts.LOG_SCALE, 44)] if panel.log else []
         if panel.beyond is not None:
-            notes.append(texts.BEYOND.format(value=f"{panel.beyond:.3g}"))
+            notes.append(self.fit(texts.BEYOND.format(value=f"{panel.beyond:.3g}"), 44))
         frame.text(frame.right, above, ", ".join(notes), ha="right", fontsize=9, color=COLOURS["muted"])
 
     def _legend_rows(self, panel: Panel) -> int:
@@ -173,7 +173,7 @@ class Drawing:
 
     def _entry(self, line: Line) -> str:
         """What the legend says of a curve."""
-        return self._short(line.label, 44) + ("" if len(line.x) else texts.NEVER_FINITE)
+        return self._short(line.label, 44) + ("" if len(line.x) else f" {self.fit(texts.NEVER_FINITE, 44)}")
 
     @cached_property
     def _first_column(self) -> float:
@@ -201,7 +201,7 @@ def _style(line: Line, panel: Panel) -> dict[str, object]:
     }
 
 
-def _draw_rise(frame: Frame, panel: Panel, rise: Rise) -> None:
+def _draw_rise(frame: Frame, panel: Panel, rise: Rise, label: str) -> None:
     """An arrow from the one value to the other, with its figure beside it."""
     ends = np.array([rise.before, rise.after]).clip(panel.low, panel.high)
     before, after = (float(each) for each in frame.up(ends))
@@ -214,7 +214,7 @@ def _draw_rise(frame: Frame, panel: Panel, rise: Rise) -> None:
     frame.text(
         x + (-4 if right else 4) * POINT,
         before + (-4 if below else 4) * POINT,
-        rise.label,
+        label,
         ha="right" if right else "left",
         va="top" if below else "bottom",
         color=colour,

@@ -40,7 +40,7 @@ def bars(report: Report, axis: Axis) -> tuple[Bar, ...]:
         low, high = axis.of(curve)[[0, -1]]
         whole = last - first >= WHOLE * (high - low)
         if finding is report.main or finding.severity > Severity.INFO or not whole:
-            label = f"{words.title(finding.rule)}, {words.steps(finding.span)}"
+            label = words.listing((words.title(finding.rule), words.steps(finding.span)))
             found.append(Bar(label, finding.severity, float(first), float(last)))
     return tuple(found[:MOST_BARS])
 
@@ -52,7 +52,7 @@ def best(report: Report, axis: Axis) -> Iterator[Mark]:
     if step is not None and roles:
         curve = report.run.raw(roles[0])
         at = axis.at(curve, np.array([step], np.float64))[0]
-        yield Mark(texts.BEST_AT.format(step=f"{step:,}"), float(at), good=True)
+        yield Mark(words.plain(texts.BEST_AT.format(step=f"{step:,}")), float(at), good=True)
 
 
 def lost(run: RunCurves, roles: Sequence[Role], axis: Axis) -> Iterator[Mark]:
@@ -74,7 +74,9 @@ def lost(run: RunCurves, roles: Sequence[Role], axis: Axis) -> Iterator[Mark]:
         name = texts.SPLITS[role.split.value] or words.plain(curve.name, 24)
         others = words.count(len(where) - 1, "other point")
         yield Mark(
-            told.format(name=name, what=what, step=step, others=others), float(axis.of(curve)[first]), good=False
+            words.plain(told.format(name=name, what=what, step=step, others=others)),
+            float(axis.of(curve)[first]),
+            good=False,
         )
 
 
@@ -86,7 +88,7 @@ def rise(report: Report, names: Sequence[str], axis: Axis) -> Rise | None:
         return None
     curve, before, after = told
     at = axis.at(curve, np.array([finding.span.last_step], np.float64))[0]
-    return Rise(fall_or_rise(before, after), float(at), before, after, finding.severity)
+    return Rise(words.plain(fall_or_rise(before, after)), float(at), before, after, finding.severity)
 
 
 def band(report: Report, names: Sequence[str], axis: Axis) -> Band | None:

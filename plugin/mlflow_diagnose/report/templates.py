@@ -79,7 +79,7 @@ def paragraphs(rule: str, heading: str) -> list[str]:
         text = rule_named(rule).sections.get(heading, "")
     except ValueError:
         return []
-    return [words.plain(part, len(part)) for part in re.split(r"\n\s*\n", text) if part]
+    return words.documentation(text)
 
 
 def _section(rule: str, heading: str) -> Markup:

@@ -13,6 +13,7 @@ from curve_analyzers.examples import Example, decay, flat, line, run, step
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure_all
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -136,9 +137,20 @@ class ClassImbalance(Analyzer):
             Severity.CRITICAL if share <= self.useless else Severity.WARNING,
             certainty(self.poor, share),
             Span((accuracy.name, name), int(accuracy.steps[0]), int(accuracy.steps[-1])),
-            f"accuracy {promised:.2g}, {role.quantity} {worst:.2g}",
-            f"{accuracy.name} is {percent(promised)}, but {name} is {worst:.3g}: the model names the commonest "
-            "class and hardly ever finds the others.",
+            say(
+                "accuracy {promised:.2g}, {quantity} {worst:.2g}",
+                promised=promised,
+                quantity=role.quantity,
+                worst=worst,
+            ),
+            say(
+                "{accuracy} is {promised}, but {name} is {worst:.3g}: the model names the commonest "
+                "class and hardly ever finds the others.",
+                accuracy=accuracy.name,
+                promised=percent(promised),
+                name=name,
+                worst=worst,
+            ),
             {"accuracy": promised, role.quantity: worst},
             self._remedies(),
         )
@@ -186,20 +198,24 @@ class ClassImbalance(Analyzer):
             Severity.WARNING,
             0.7,
             Span((accuracy.name,), int(accuracy.steps[0]), int(accuracy.steps[-1])),
-            f"accuracy stays at {value:.3g}",
-            f"{accuracy.name} stood at {value:.4g} from the first evaluation on while the loss fell: that is what a "
-            "model reaches that always names one class, where that class is so common.",
+            say("accuracy stays at {value:.3g}", value=value),
+            say(
+                "{accuracy} stood at {value:.4g} from the first evaluation on while the loss fell: that "
+                "is what a model reaches that always names one class, where that class is so common.",
+                accuracy=accuracy.name,
+                value=value,
+            ),
             {"accuracy": value},
-            ("Log F1, recall and a confusion matrix: they tell at once.", *self._remedies()),
+            (say("Log F1, recall and a confusion matrix: they tell at once."), *self._remedies()),
         )
 
     @staticmethod
     def _remedies() -> tuple[str, ...]:
         return (
-            "Judge by F1, recall of the rare class or balanced accuracy, not by accuracy.",
-            "Weigh the classes in the loss, or sample them evenly.",
-            "Move the decision threshold: 0.5 is seldom right with unbalanced classes.",
-            "Collect more examples of the rare class.",
+            say("Judge by F1, recall of the rare class or balanced accuracy, not by accuracy."),
+            say("Weigh the classes in the loss, or sample them evenly."),
+            say("Move the decision threshold: 0.5 is seldom right with unbalanced classes."),
+            say("Collect more examples of the rare class."),
         )
 
 

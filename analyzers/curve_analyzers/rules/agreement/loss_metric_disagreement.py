@@ -13,6 +13,7 @@ from curve_analyzers.held_out_size import held_out_examples
 from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import more_regularization
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.too_sure import TRADED, too_sure
 
@@ -27,27 +28,27 @@ class Story:
 
 
 TOO_SURE = Story(
-    "loss up, score not worse",
-    "{loss} rose since step {since} while {score} {held}: the model grows more sure of its mistakes.",
+    say("loss up, score not worse"),
+    say("{loss} rose since step {since} while {score} {held}: the model grows more sure of its mistakes."),
     (
-        "Choose the checkpoint by {score} if that is the goal, not by the loss.",
-        "Smooth the labels, or calibrate the probabilities afterwards.",
+        say("Choose the checkpoint by {score} if that is the goal, not by the loss."),
+        say("Smooth the labels, or calibrate the probabilities afterwards."),
     ),
 )
 SCORE_TURNED = Story(
-    "loss down, score worse",
-    "{score} got worse since step {since} while {loss} kept falling.",
+    say("loss down, score worse"),
+    say("{score} got worse since step {since} while {loss} kept falling."),
     (
-        "Choose the checkpoint by {score} if that is the goal: step {since}.",
-        "Ask whether the loss rewards what the score measures: weigh the classes, or change the loss.",
+        say("Choose the checkpoint by {score} if that is the goal: step {since}."),
+        say("Ask whether the loss rewards what the score measures: weigh the classes, or change the loss."),
     ),
 )
 SCORE_STOOD = Story(
-    "loss down, score flat",
-    "{loss} fell and {score} stood still.",
+    say("loss down, score flat"),
+    say("{loss} fell and {score} stood still."),
     (
-        "Look at the classes one by one: a model can please the loss and name one class only.",
-        "See that the score is computed on the right outputs (threshold, argmax, mode of the model).",
+        say("Look at the classes one by one: a model can please the loss and name one class only."),
+        say("See that the score is computed on the right outputs (threshold, argmax, mode of the model)."),
     ),
 )
 
@@ -154,13 +155,13 @@ class LossMetricDisagreement(Analyzer):
         else:
             since, sure = int(score.curve.steps[0]), certainty(loss.share, self.fall)
         calm = (more_regularization(run),) if story is TOO_SURE else ()
-        held = "kept improving" if score.beyond_noise(score.gained_since_best_of(loss)) else "held its best"
+        held = say("kept improving") if score.beyond_noise(score.gained_since_best_of(loss)) else say("held its best")
         names = {"loss": loss.name, "score": score.name, "since": since, "held": held}
         return self.finding(
             Severity.WARNING,
             min(sure, 0.95),
             Span((loss.name, score.name), since, loss.last_step),
-            f"{story.brief} since step {since}",
+            say("{brief} since step {since}", brief=story.brief, since=since),
             story.message.format(**names),
             {
                 "loss_best_step": loss.best_step,

@@ -13,6 +13,7 @@ from curve_analyzers.examples import Example, decay, flat, run, step
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.held_out_size import FULL, counted_examples, held_out_examples
 from curve_analyzers.model import Curve, Role, RunCurves, Split
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty, spread
 
 
@@ -24,7 +25,7 @@ def pairs(run: RunCurves) -> list[tuple[Role, Role]]:
 
 
 PRECISION_AND_RECALL = Need(
-    "no precision and recall were logged on the same data",
+    say("no precision and recall were logged on the same data"),
     lambda run: [min(run[precision], run[recall], key=len) for precision, recall in pairs(run)],
 )
 
@@ -105,19 +106,33 @@ class PrecisionRecallImbalance(Analyzer):
         # Misses and false alarms are all that tells the two apart: of few mistakes most may be of one kind by chance.
         if self._by_chance(run, precision, p, r) > self.chance:
             return None
-        fault, way = ("misses most of what it should find", "down") if r < p else ("finds much that is wrong", "up")
+        fault, way = (
+            (say("misses most of what it should find"), say("down"))
+            if r < p
+            else (say("finds much that is wrong"), say("up"))
+        )
         since = max(int(curve.steps[0]) for curve in curves)
         return self.finding(
             Severity.WARNING,
             min(certainty(apart, self.apart), 0.9),
             Span(tuple(curve.name for curve in curves), since, max(since, *(int(curve.steps[-1]) for curve in curves))),
-            f"precision {p:.2g}, recall {r:.2g}",
-            f"{curves[0].name} is {p:.3g} and {curves[1].name} {r:.3g} at the end: the model {fault}.",
+            say("precision {p:.2g}, recall {r:.2g}", p=p, r=r),
+            say(
+                "{precision} is {p:.3g} and {recall} {r:.3g} at the end: the model {fault}.",
+                precision=curves[0].name,
+                p=p,
+                recall=curves[1].name,
+                r=r,
+                fault=fault,
+            ),
             {"precision": p, "recall": r, "apart": apart},
             (
-                f"Move the decision threshold {way}: choose it on the precision-recall curve of held-out data.",
-                "Look at class weights and sampling: they decide which of the two mistakes is the cheaper one.",
-                "Judge by F1, or by F-beta with the cost of a miss over that of a false alarm as beta squared.",
+                say(
+                    "Move the decision threshold {way}: choose it on the precision-recall curve of held-out data.",
+                    way=way,
+                ),
+                say("Look at class weights and sampling: they decide which of the two mistakes is the cheaper one."),
+                say("Judge by F1, or by F-beta with the cost of a miss over that of a false alarm as beta squared."),
             ),
         )
 

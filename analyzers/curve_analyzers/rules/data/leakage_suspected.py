@@ -17,6 +17,7 @@ from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.quantities import Kind
 from curve_analyzers.roles import parse
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -24,7 +25,7 @@ RULE_OF_THREE = 3.0
 MOST_DROPOUT = 0.99
 
 VALIDATION = Need(
-    "no validation curve was logged",
+    say("no validation curve was logged"),
     lambda run: [run[role] for role in run.roles if role.split is Split.VAL and role.measures.judged],
 )
 
@@ -130,9 +131,16 @@ class LeakageSuspected(Analyzer):
             Severity.WARNING,
             min(certainty(gap, self.below * val.fall), 0.9),
             Span((val.name, test.name), int(val.curve.steps[0]), val.last_step),
-            f"validation {end:.3g}, test {shown:.3g}",
-            f"{val.name} ends at {end:.4g} and {test.name} at {shown:.4g}: {percent(gap / val.fall)} of what the "
-            "validation gained does not hold on the test data.",
+            say("validation {end:.3g}, test {shown:.3g}", end=end, shown=shown),
+            say(
+                "{val} ends at {end:.4g} and {test} at {shown:.4g}: {lost} of what the validation gained "
+                "does not hold on the test data.",
+                val=val.name,
+                end=end,
+                test=test.name,
+                shown=shown,
+                lost=percent(gap / val.fall),
+            ),
             {"validation": end, "test": shown, "share_of_gain": gap / val.fall},
             self._remedies(),
         )
@@ -157,8 +165,14 @@ class LeakageSuspected(Analyzer):
             Severity.WARNING,
             min(certainty(min(times, 1e6), factor), 0.8),
             Span((train.name, val.name), int(val.curve.steps[0]), val.last_step),
-            f"validation {val_end:.3g}, training {end:.3g}",
-            f"{val.name} ends at {val_end:.4g} where {train.name}, on data the model has seen, ends at {end:.4g}.",
+            say("validation {val_end:.3g}, training {end:.3g}", val_end=val_end, end=end),
+            say(
+                "{val} ends at {val_end:.4g} where {train}, on data the model has seen, ends at {end:.4g}.",
+                val=val.name,
+                val_end=val_end,
+                train=train.name,
+                end=end,
+            ),
             {"validation": val_end, "training": end, "times": min(times, 1e6)},
             self._remedies(),
         )
@@ -166,10 +180,13 @@ class LeakageSuspected(Analyzer):
     @staticmethod
     def _remedies() -> tuple[str, ...]:
         return (
-            "Look for the same examples, or the same person, document or day, on both sides of the split.",
-            "Split by groups or by time; fit scalers, encoders and feature selection on the training part alone.",
-            "Measure the training data in evaluation mode too: if it is as good, dropout or augmentation explains it.",
-            "Look at the importance of features: one that decides nearly alone may give the answer away.",
+            say("Look for the same examples, or the same person, document or day, on both sides of the split."),
+            say("Split by groups or by time; fit scalers, encoders and feature selection on the training part alone."),
+            say(
+                "Measure the training data in evaluation mode too: if it is as good, dropout or "
+                "augmentation explains it."
+            ),
+            say("Look at the importance of features: one that decides nearly alone may give the answer away."),
         )
 
 

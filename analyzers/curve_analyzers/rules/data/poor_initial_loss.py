@@ -13,6 +13,7 @@ from curve_analyzers.examples import Example, Shape, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import class_count
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves, Split
+from curve_analyzers.saying import say
 from curve_analyzers.signal import bins, certainty, noise
 
 BINS = 50  # the lowest of many noisy points is chance
@@ -40,7 +41,7 @@ def pairs(run: RunCurves) -> list[tuple[Role, Role]]:
 
 
 LOSS_AND_YARDSTICK = Need(
-    "no loss was logged beside an accuracy, an F1 or an R2 on the same data",
+    say("no loss was logged beside an accuracy, an F1 or an R2 on the same data"),
     lambda run: [min(run[loss], run[score], key=len) for loss, score in pairs(run)],
 )
 
@@ -181,7 +182,11 @@ class PoorInitialLoss(Analyzer):
         return Start(curve, accuracy, began, float(even[least]), since, noise(levels))
 
     def _finding(self, start: Start, *, variance: bool) -> Finding:
-        what = "the variance of the target" if variance else f"what as many mistakes are worth by step {start.since}"
+        what = (
+            say("the variance of the target")
+            if variance
+            else say("what as many mistakes are worth by step {since}", since=start.since)
+        )
         return self.finding(
             Severity.WARNING,
             min(certainty(np.log(start.least_times), np.log(self.worse if variance else self.times)), 0.95),
@@ -190,15 +195,27 @@ class PoorInitialLoss(Analyzer):
                 int(start.loss.steps[0]),
                 max(start.since, int(start.loss.steps[0])),
             ),
-            f"{start.times:.3g} times what guessing costs",
-            f"{start.loss.name} began at {start.first:.4g}, {start.times:.3g} times {what} ({start.guessing:.4g}): the "
-            "model starts sure of nonsense.",
+            say("{times:.3g} times what guessing costs", times=start.times),
+            say(
+                "{loss} began at {first:.4g}, {times:.3g} times {what} ({guessing:.4g}): the model "
+                "starts sure of nonsense.",
+                loss=start.loss.name,
+                first=start.first,
+                times=start.times,
+                what=what,
+                guessing=start.guessing,
+            ),
             {"first": start.first, "guessing": start.guessing, "times": start.times, "score": start.score.name},
             (
-                "Scale inputs and targets to zero mean and unit variance.",
-                "Begin with a small output layer, its bias at the mean of the targets or the log of the class shares.",
-                "Check that the loss takes what the model gives: logits or probabilities, and the reduction meant.",
-                "Warm the learning rate up, so that the first steps cannot throw the model off.",
+                say("Scale inputs and targets to zero mean and unit variance."),
+                say(
+                    "Begin with a small output layer, its bias at the mean of the targets or the log of the "
+                    "class shares."
+                ),
+                say(
+                    "Check that the loss takes what the model gives: logits or probabilities, and the reduction meant."
+                ),
+                say("Warm the learning rate up, so that the first steps cannot throw the model off."),
             ),
         )
 

@@ -14,6 +14,7 @@ from curve_analyzers.held_out_size import COUNTED, FULL, held_out_examples
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.quantities import Kind
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty, noise
 from curve_analyzers.wording import percent
 
@@ -117,16 +118,26 @@ class ValidationNoise(Analyzer):
         counted, late = val.quantity.name in COUNTED, max(val.gain(0.5), 0.0)
         if counted and late * examples > self.gains * full:
             return
-        brought = f", and the second half of the run brought {late * examples / full:.2g} of them" if counted else ""
+        brought = (
+            say(", and the second half of the run brought {late:.2g} of them", late=late * examples / full)
+            if counted
+            else ""
+        )
         share = percent(1 / examples)
         too_small = self.one * examples <= 1
         yield self.finding(
             Severity.WARNING if too_small else Severity.INFO,
             min(certainty(1 / examples, self.one if too_small else self.small), 0.95),
             Span((val.name,), int(val.curve.steps[0]), val.last_step),
-            f"only {examples} held-out examples",
-            f"{val.name} is over {examples} examples: one of them moves an accuracy by {share}{brought}. No checkpoint "
-            "can be told from its neighbours by that.",
+            say("only {examples} held-out examples", examples=examples),
+            say(
+                "{val} is over {examples} examples: one of them moves an accuracy by {share}{brought}. "
+                "No checkpoint can be told from its neighbours by that.",
+                val=val.name,
+                examples=examples,
+                share=share,
+                brought=brought,
+            ),
             {"examples": examples, "one_example": 1 / examples, "late_gain": late, "noise": noise(val.curve.values)},
             self._remedies(),
         )
@@ -144,19 +155,24 @@ class ValidationNoise(Analyzer):
             Severity.INFO,
             min(certainty(jump, self.size * val.fall), 0.6),
             Span((val.name,), int(val.curve.steps[0]), val.last_step),
-            f"jumps of {percent(jump / val.fall)} of the gain",
-            f"{val.name} jumps by {jump:.3g} from one evaluation to the next, {percent(jump / val.fall)} of all it "
-            "gained, while training is calm: the held-out data is small, or the weights jump.",
+            say("jumps of {share} of the gain", share=percent(jump / val.fall)),
+            say(
+                "{val} jumps by {jump:.3g} from one evaluation to the next, {share} of all it gained, "
+                "while training is calm: the held-out data is small, or the weights jump.",
+                val=val.name,
+                jump=jump,
+                share=percent(jump / val.fall),
+            ),
             {"examples": None, "noise": jump, "share_of_gain": jump / val.fall, "late_gain": late},
-            (*self._remedies(), "If the held-out data is large, lower the learning rate towards the end."),
+            (*self._remedies(), say("If the held-out data is large, lower the learning rate towards the end.")),
         )
 
     @staticmethod
     def _remedies() -> tuple[str, ...]:
         return (
-            "Hold out more data, or cross-validate.",
-            "Choose the checkpoint by a mean over the last few evaluations, not by the best single one.",
-            "Judge by the loss rather than by a score of few examples.",
+            say("Hold out more data, or cross-validate."),
+            say("Choose the checkpoint by a mean over the last few evaluations, not by the best single one."),
+            say("Judge by the loss rather than by a score of few examples."),
         )
 
 

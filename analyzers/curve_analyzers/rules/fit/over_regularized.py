@@ -17,6 +17,7 @@ from curve_analyzers.model import RunCurves, Split
 from curve_analyzers.progress import BEYOND_NOISE, Progress, measure, measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import less_regularization
+from curve_analyzers.saying import listed, say
 from curve_analyzers.signal import certainty
 from curve_analyzers.too_sure import TRADED
 from curve_analyzers.wording import percent
@@ -205,9 +206,13 @@ class OverRegularized(Analyzer):
     def _strong(self, run: RunCurves) -> str:
         """The logged regularization that is strong, in words."""
         dropped, decay = dropout(run), weight_decay(run)
-        told = [f"dropout {dropped:g}"] if dropped is not None and dropped >= self.strong_dropout else []
-        told += [f"weight decay {decay:g}"] if decay is not None and self._pulls(run, decay) else []
-        return " and ".join(told)
+        told = (
+            [say("dropout {dropped:g}", dropped=dropped)]
+            if dropped is not None and dropped >= self.strong_dropout
+            else []
+        )
+        told += [say("weight decay {decay:g}", decay=decay)] if decay is not None and self._pulls(run, decay) else []
+        return listed(told)
 
     def _pulls(self, run: RunCurves, decay: float) -> bool:
         """Whether a weight decay is strong: as an L2 penalty by itself, decoupled by what it takes in each step."""
@@ -230,14 +235,22 @@ class OverRegularized(Analyzer):
     def _finding(self, run: RunCurves, pair: Handicap) -> Finding:
         train, val = pair.train, pair.val
         strong = self._strong(run)
-        why = f" {strong[0].upper()}{strong[1:]} was logged." if strong else ""
+        why = say(" Logged: {strong}.", strong=strong) if strong else ""
         return self.finding(
             Severity.WARNING,
             min(certainty(pair.share, self.worse), certainty(pair.size, pair.noise), 0.95 if strong else 0.85),
             Span((train.name, val.name), int(train.steps[len(train.steps) // 2]), train.last_step),
-            f"training worse by {percent(pair.share)} of the way",
-            f"{train.name} ended at {train.shown(train.end):.4g}, {val.name} at {val.shown(val.end):.4g}: training "
-            f"stayed the worse, by {percent(pair.share)} of the way to the best value, and neither came far.{why}",
+            say("training worse by {share} of the way", share=percent(pair.share)),
+            say(
+                "{train} ended at {end:.4g}, {val} at {val_end:.4g}: training stayed the worse, by {share} "
+                "of the way to the best value, and neither came far.{why}",
+                train=train.name,
+                end=train.shown(train.end),
+                val=val.name,
+                val_end=val.shown(val.end),
+                share=percent(pair.share),
+                why=why,
+            ),
             self._evidence(run, pair),
             self._remedies(run),
         )
@@ -248,9 +261,17 @@ class OverRegularized(Analyzer):
             Severity.WARNING,
             min(certainty(1 - self.unfinished, train.share), 0.8),
             Span((train.name, val.name), int(train.curve.steps[0]), train.last_step),
-            "strong regularization, both poor",
-            f"{train.name} came {percent(train.share)} of the way, to {train.shown(train.end):.4g}, {val.name} ended "
-            f"at {val.shown(val.end):.4g}, with {strong} logged: the model may not learn what it could.",
+            say("strong regularization, both poor"),
+            say(
+                "{train} came {share} of the way, to {end:.4g}, {val} ended at {val_end:.4g}, with "
+                "{strong} logged: the model may not learn what it could.",
+                train=train.name,
+                share=percent(train.share),
+                end=train.shown(train.end),
+                val=val.name,
+                val_end=val.shown(val.end),
+                strong=strong,
+            ),
             self._evidence(run, pair),
             self._remedies(run),
         )
@@ -269,8 +290,8 @@ class OverRegularized(Analyzer):
     def _remedies(run: RunCurves) -> tuple[str, ...]:
         return (
             less_regularization(run),
-            "Soften the augmentation, label smoothing or noise, if there is any.",
-            "Only then a larger model.",
+            say("Soften the augmentation, label smoothing or noise, if there is any."),
+            say("Only then a larger model."),
         )
 
 

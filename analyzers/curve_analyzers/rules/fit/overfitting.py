@@ -11,6 +11,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import more_regularization
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.too_sure import too_sure
 from curve_analyzers.wording import fall_or_rise
@@ -112,17 +113,25 @@ class Overfitting(Analyzer):
         best, end = val.shown(val.best_value), val.shown(val.end)
         change = fall_or_rise(best, end)
         meanwhile = (
-            f", while {train.name} kept improving."
+            say(", while {train} kept improving.", train=train.name)
             if train
-            else "; no training curve is there to show whether training kept improving."
+            else say("; no training curve is there to show whether training kept improving.")
         )
         sure = min(max(certainty(share, self.rise), 0.5), val.certainty(val.rise))
         return self.finding(
             Severity.CRITICAL if share >= self.severe and train else Severity.WARNING,
             sure if train else min(sure, self.alone),
             Span((train.name, name) if train else (name,), since, val.last_step),
-            f"{change} since step {since}",
-            f"{name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since ({change}){meanwhile}",
+            say("{change} since step {since}", change=change, since=since),
+            say(
+                "{name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since ({change}){meanwhile}",
+                name=name,
+                since=since,
+                best=best,
+                end=end,
+                change=change,
+                meanwhile=meanwhile,
+            ),
             {
                 "best_step": since,
                 "best": best,
@@ -131,9 +140,13 @@ class Overfitting(Analyzer):
                 "share_of_fall": share,
             },
             (
-                f"Keep the model of step {since}, and stop early: a patience of a few evaluations on {name}.",
+                say(
+                    "Keep the model of step {since}, and stop early: a patience of a few evaluations on {name}.",
+                    since=since,
+                    name=name,
+                ),
                 more_regularization(run),
-                "Get more data, or more varied data by augmentation.",
-                "A smaller model is the last thing to try; more layers make it worse.",
+                say("Get more data, or more varied data by augmentation."),
+                say("A smaller model is the last thing to try; more layers make it worse."),
             ),
         )

@@ -12,6 +12,7 @@ from curve_analyzers.hyperparameters import class_count, small_model
 from curve_analyzers.model import RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.remedies import less_regularization, raise_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -129,20 +130,32 @@ class Underfitting(Analyzer):
     def _finding(self, run: RunCurves, train: Progress, val: Progress, limit: float) -> Finding:
         start, end, val_end = (train.shown(cost) for cost in (train.start, train.end, val.end))
         small = small_model(run)
-        capacity = f" With {small} logged, the model may be too small." if small else ""
+        capacity = say(" With {small} logged, the model may be too small.", small=small) if small else ""
         return self.finding(
             Severity.WARNING,
             min(certainty(limit, train.share), 0.9),
             Span((train.name, val.name), int(train.curve.steps[0]), train.last_step),
-            f"only {percent(train.share)} of the way",
-            f"{train.name} went from {start:.4g} to {end:.4g} and stopped there, {percent(train.share)} of the "
-            f"way to the best value there can be; {val.name} is as poor ({val_end:.4g}).{capacity}",
+            say("only {share} of the way", share=percent(train.share)),
+            say(
+                "{train} went from {start:.4g} to {end:.4g} and stopped there, {share} of the way to the "
+                "best value there can be; {val} is as poor ({val_end:.4g}).{capacity}",
+                train=train.name,
+                start=start,
+                end=end,
+                share=percent(train.share),
+                val=val.name,
+                val_end=val_end,
+                capacity=capacity,
+            ),
             {"start": start, "end": end, "held_out_end": val_end, "share_of_way": train.share},
             (
-                raise_rate(run) + " If the curve is jagged, lower it instead.",
+                say("{remedy} If the curve is jagged, lower it instead.", remedy=raise_rate(run)),
                 less_regularization(run),
-                "Look at the data: are inputs scaled, labels right, and can a person tell the answer from the inputs?",
-                "Only then a larger model, and one that suits the data before one with more layers.",
+                say(
+                    "Look at the data: are inputs scaled, labels right, and can a person tell the answer "
+                    "from the inputs?"
+                ),
+                say("Only then a larger model, and one that suits the data before one with more layers."),
             ),
         )
 

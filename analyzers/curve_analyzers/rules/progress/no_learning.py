@@ -14,6 +14,7 @@ from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import FAR_TOO_LOW, raise_rate
+from curve_analyzers.saying import say
 from curve_analyzers.wording import fall_or_rise, percent
 
 
@@ -170,20 +171,24 @@ class NoLearning(Analyzer):
         classes = class_count(run)
         chance = math.log(classes) if classes and progress.quantity.kind is Kind.LOSS else None
         at_chance = (
-            f" Guessing among {classes} classes scores ln {classes} = {chance:.3g}: that is where it sits."
+            say(
+                " Guessing among {classes} classes scores ln {classes} = {chance:.3g}: that is where it sits.",
+                classes=classes,
+                chance=chance,
+            )
             if chance and abs(end - chance) <= self.least_share * chance
             else ""
         )
         rate = learning_rate(run)
         moves = (
-            f" The learning rate was never above {rate:g}, which moves next to nothing."
+            say(" The learning rate was never above {rate:g}, which moves next to nothing.", rate=rate)
             if rate is not None and rate <= FAR_TOO_LOW
             else ""
         )
         fall = (
-            f"all it fell is {percent(progress.fall / abs(start))} of it"
+            say("all it fell is {share} of it", share=percent(progress.fall / abs(start)))
             if start and progress.fell
-            else "it never left its own noise"
+            else say("it never left its own noise")
         )
         sure = 1 - 0.5 * progress.share / self.least_share if progress.fell and math.isfinite(progress.share) else 0.95
         sure = max(sure, 0.8)  # a fall that is no less was told by an accuracy that stays at chance
@@ -191,8 +196,16 @@ class NoLearning(Analyzer):
             Severity.CRITICAL,
             sure,
             Span((name,), int(progress.curve.steps[0]), progress.last_step),
-            f"{fall_or_rise(start, end)} over the whole run",
-            f"{name} began at {start:.4g} and ended at {end:.4g}: {fall}.{at_chance}{moves}",
+            say("{change} over the whole run", change=fall_or_rise(start, end)),
+            say(
+                "{name} began at {start:.4g} and ended at {end:.4g}: {fall}.{at_chance}{moves}",
+                name=name,
+                start=start,
+                end=end,
+                fall=fall,
+                at_chance=at_chance,
+                moves=moves,
+            ),
             {
                 "start": start,
                 "end": end,
@@ -203,8 +216,14 @@ class NoLearning(Analyzer):
             },
             (
                 raise_rate(run),
-                "If the rate is already high, lower it a hundredfold: too high a rate can throw a model off at once.",
-                "Train on one batch until it is learned by heart. If that fails, look at labels, loss, frozen layers.",
-                "Scale the inputs to zero mean and unit variance.",
+                say(
+                    "If the rate is already high, lower it a hundredfold: too high a rate can throw a model "
+                    "off at once."
+                ),
+                say(
+                    "Train on one batch until it is learned by heart. If that fails, look at labels, loss, "
+                    "frozen layers."
+                ),
+                say("Scale the inputs to zero mean and unit variance."),
             ),
         )

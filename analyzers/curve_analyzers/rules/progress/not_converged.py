@@ -12,6 +12,7 @@ from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Role, RunCurves
 from curve_analyzers.progress import Progress, measure_all
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -101,12 +102,21 @@ class NotConverged(Analyzer):
             Severity.WARNING,
             min(certainty(share, self.worth), certainty(gain, self.seen * progress.error)),
             Span((name,), since, progress.last_step),
-            f"{percent(share)} of the gain in the last fifth",
-            f"{name} was still improving when the run stopped, at {end:.4g}: the last fifth brought {percent(share)} "
-            "of all it gained.",
+            say("{share} of the gain in the last fifth", share=percent(share)),
+            say(
+                "{name} was still improving when the run stopped, at {end:.4g}: the last fifth brought "
+                "{share} of all it gained.",
+                name=name,
+                end=end,
+                share=percent(share),
+            ),
             {"gain_of_last_fifth": gain, "share_of_fall": share, "end": end},
             (
-                f"Train longer, from the last checkpoint: half as many steps again, and look whether {name} settles.",
-                "If the whole curve is shallow, a learning rate two to three times as high saves the wait.",
+                say(
+                    "Train longer, from the last checkpoint: half as many steps again, and look whether "
+                    "{name} settles.",
+                    name=name,
+                ),
+                say("If the whole curve is shallow, a learning rate two to three times as high saves the wait."),
             ),
         )

@@ -14,6 +14,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Floats, Role, RunCurves
 from curve_analyzers.progress import BEYOND_NOISE, Progress, measure_all
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -165,17 +166,27 @@ class Plateau(Analyzer):
         progress = stood.progress
         level, end = progress.shown(float(progress.levels[stood.last])), progress.shown(progress.best)
         lowered = rates is not None and rates[1] <= self.lowered * rates[0]
-        how = "by itself"
+        how = say("by itself")
         if rates and lowered:
-            how = f"once the learning rate went from {rates[0]:.3g} to {rates[1]:.3g}"
-        at = f" at a learning rate of {rates[0]:.3g}" if rates else ""
+            how = say("once the learning rate went from {high:.3g} to {low:.3g}", high=rates[0], low=rates[1])
+        at = say(" at a learning rate of {rate:.3g}", rate=rates[0]) if rates else ""
         return self.finding(
             Severity.WARNING,
             min(certainty(stood.length, self.long), certainty(stood.gained, self.more), 0.95 if lowered else 0.8),
             Span((progress.name,), stood.first_step, stood.last_step),
-            f"flat for {percent(stood.length)} of the run",
-            f"{progress.name} stood at {level:.4g} from step {stood.first_step} to step {stood.last_step}{at}, then "
-            f"came to {end:.4g} {how}: {percent(stood.gained)} of all it gained lay behind the plateau.",
+            say("flat for {length} of the run", length=percent(stood.length)),
+            say(
+                "{progress} stood at {level:.4g} from step {first_step} to step {last_step}{at}, then "
+                "came to {end:.4g} {how}: {gained} of all it gained lay behind the plateau.",
+                progress=progress.name,
+                level=level,
+                first_step=stood.first_step,
+                last_step=stood.last_step,
+                at=at,
+                end=end,
+                how=how,
+                gained=percent(stood.gained),
+            ),
             {
                 "since_step": stood.first_step,
                 "until_step": stood.last_step,
@@ -185,8 +196,8 @@ class Plateau(Analyzer):
                 "rate_after": rates[1] if rates else None,
             },
             (
-                f"Lower the learning rate sooner, at step {stood.first_step} or before.",
-                "Let a schedule do it: cosine or linear, or ReduceLROnPlateau on the held-out loss.",
+                say("Lower the learning rate sooner, at step {first_step} or before.", first_step=stood.first_step),
+                say("Let a schedule do it: cosine or linear, or ReduceLROnPlateau on the held-out loss."),
                 lower_rate(run),
             ),
         )

@@ -13,11 +13,12 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import count, fall_or_rise
 
 SHORTEST = 2  # points that show a growth
-LOGGED = Need("no loss or score", lambda run: [*Need.LEARNING.curves(run), *Need.LOGGED_LOSS.curves(run)])
+LOGGED = Need(say("no loss or score"), lambda run: [*Need.LEARNING.curves(run), *Need.LOGGED_LOSS.curves(run)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +133,15 @@ class Divergence(Analyzer):
                 Severity.CRITICAL,
                 0.95,
                 Span((raw.name,), first, int(raw.steps[-1])),
-                f"{values[0]:.3g} to {values[-1]:.3g}, then lost",
-                f"{raw.name} grew from {values[0]:.4g} to {values[-1]:.4g} within {count(points, 'point')} and was no "
-                f"number from step {last} on.",
+                say("{first:.3g} to {end:.3g}, then lost", first=values[0], end=values[-1]),
+                say(
+                    "{name} grew from {first:.4g} to {end:.4g} within {points} and was no number from step {last} on.",
+                    name=raw.name,
+                    first=values[0],
+                    end=values[-1],
+                    points=count(points, "point"),
+                    last=last,
+                ),
                 {"best_step": first, "best": float(values[0]), "end": float(values[-1]), "since_step": first},
                 self._remedies(run),
             )
@@ -144,14 +151,21 @@ class Divergence(Analyzer):
         name, since = progress.name, self._since(progress, scale)
         best, end = progress.shown(progress.best_value), progress.shown(progress.end)
         change = fall_or_rise(best, end)
-        way = "fell" if progress.shown(1.0) < 0 else "rose"
+        way = say("fell") if progress.shown(1.0) < 0 else say("rose")
         return self.finding(
             severity,
             min(certainty(progress.rise, scale), progress.certainty(progress.rise)),
             Span((name,), since, progress.last_step),
-            f"{change} since step {since}",
-            f"{name} reached {best:.4g} at step {progress.best_step}, {way} from step {since} on "
-            f"and ended at {end:.4g}.",
+            say("{change} since step {since}", change=change, since=since),
+            say(
+                "{name} reached {best:.4g} at step {best_step}, {way} from step {since} on and ended at {end:.4g}.",
+                name=name,
+                best=best,
+                best_step=progress.best_step,
+                way=way,
+                since=since,
+                end=end,
+            ),
             {"best_step": progress.best_step, "best": best, "end": end, "since_step": since},
             self._remedies(run),
         )
@@ -160,9 +174,9 @@ class Divergence(Analyzer):
     def _remedies(run: RunCurves) -> tuple[str, ...]:
         return (
             lower_rate(run),
-            "Warm the rate up over the first 1 to 5 % of the steps.",
-            "Clip the gradient norm (1.0 is a usual start), and go back to the checkpoint before the rise.",
-            "Look at the batch where it began: one wrong input or label can be enough.",
+            say("Warm the rate up over the first 1 to 5 % of the steps."),
+            say("Clip the gradient norm (1.0 is a usual start), and go back to the checkpoint before the rise."),
+            say("Look at the batch where it began: one wrong input or label can be enough."),
         )
 
     def _since(self, progress: Progress, scale: float) -> int:

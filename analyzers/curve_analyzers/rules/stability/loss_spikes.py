@@ -15,6 +15,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty, quantiles, running_median, spread
 from curve_analyzers.wording import count
 
@@ -124,14 +125,26 @@ class LossSpikes(Analyzer):
         large = large and float((ends - peaks).max()) >= self.lasting * len(curve)
         highest = role.measures.shown(float(curve.values[peaks].max()))
         where = ", ".join(map(str, steps[:5])) + (", ..." if len(peaks) > 5 else "")  # noqa: PLR2004 - five fit a line
-        spikes, again = count(len(peaks), "spike"), f", one every {period:g} steps{told}" if period else ""
+        spikes, again = (
+            count(len(peaks), "spike"),
+            say(", one every {period:g} steps{told}", period=period, told=told) if period else "",
+        )
         return self.finding(
             Severity.WARNING if len(peaks) >= self.several or large else Severity.INFO,
             max(certainty(float(each), 1.0) for each in excess),
             Span((curve.name,), int(steps[0]), int(steps[-1])),
-            f"{spikes}, first at step {steps[0]}",
-            f"{curve.name} shows {spikes} that recovered (step {where}), the largest to {highest:.4g}{again}. The "
-            f"way back took {count(int(np.median(took)), 'step')} as a rule, {took.max()} at most.",
+            say("{spikes}, first at step {first}", spikes=spikes, first=steps[0]),
+            say(
+                "{curve} shows {spikes} that recovered (step {where}), the largest to "
+                "{highest:.4g}{again}. The way back took {usual} as a rule, {most} at most.",
+                curve=curve.name,
+                spikes=spikes,
+                where=where,
+                highest=highest,
+                again=again,
+                usual=count(int(np.median(took)), "step"),
+                most=took.max(),
+            ),
             {
                 "count": len(peaks),
                 "steps": where,
@@ -142,12 +155,15 @@ class LossSpikes(Analyzer):
                 "longest_recovery_steps": int(took.max()),
             },
             (
-                "Clip the gradient norm (1.0 is a usual start).",
+                say("Clip the gradient norm (1.0 is a usual start)."),
                 lower_rate(run),
-                f"Look at the batches at these steps: they come back every {period:g} steps, as one part of the data "
-                "does once an epoch."
+                say(
+                    "Look at the batches at these steps: they come back every {period:g} steps, as one part "
+                    "of the data does once an epoch.",
+                    period=period,
+                )
                 if period
-                else "Look at the batches at these steps.",
+                else say("Look at the batches at these steps."),
             ),
         )
 
@@ -173,7 +189,7 @@ def _period(run: RunCurves, curve: Curve, steps: Ints) -> tuple[float | None, st
     for length, _ in epoch_lengths(run, curve):
         towards = abs(np.exp(2j * np.pi * (steps % length) / length).mean()) if length > 0 else 0.0
         if towards >= TOGETHER and np.exp(-len(steps) * towards**2) <= BY_CHANCE:
-            return length, ", an epoch"
+            return length, say(", an epoch")
     even = _even_distance(steps)
     return (float(even), "") if even else (None, "")
 

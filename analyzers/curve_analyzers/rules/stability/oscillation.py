@@ -16,6 +16,7 @@ from curve_analyzers.held_out_size import held_out_examples
 from curve_analyzers.model import Role, RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty, periodicity
 from curve_analyzers.swings import Swings, moves_of, swings_in
 from curve_analyzers.wording import percent
@@ -182,14 +183,25 @@ class Oscillation(Analyzer):
 
     def _finding(self, run: RunCurves, swings: Swings, size: float, limit: float, period: float | None) -> Finding:
         curve, share, grown = swings.progress.curve, swings.share, swings.grown
-        every = f", with a period of about {period:.3g} steps" if period else ""
-        growing = f", and the swings grow ({percent(grown - 1)} over the run)" if grown > self.growing else ""
+        every = say(", with a period of about {period:.3g} steps", period=period) if period else ""
+        growing = (
+            say(", and the swings grow ({growth} over the run)", growth=percent(grown - 1))
+            if grown > self.growing
+            else ""
+        )
         return self.finding(
             Severity.WARNING,
             min(certainty(size, limit), 0.95),
             Span((curve.name,), int(curve.steps[len(curve) // 2]), int(curve.steps[-1])),
-            f"swings of {percent(share)} {swings.of}",
-            f"{curve.name} swings up and down by {percent(share)} {swings.of}{every}{growing}.",
+            say("swings of {share} {of}", share=percent(share), of=swings.of),
+            say(
+                "{curve} swings up and down by {share} {of}{every}{growing}.",
+                curve=curve.name,
+                share=percent(share),
+                of=swings.of,
+                every=every,
+                growing=growing,
+            ),
             {"swing_share": share, "period_steps": period, "growth": grown, "ended": False},
             self._remedies(run),
         )
@@ -204,17 +216,22 @@ class Oscillation(Analyzer):
             Severity.WARNING if share >= (self.large if swings.crossings >= self.often else self.huge) else Severity.INFO,
             min(certainty(share, self.swing), 0.9),
             Span((curve.name,), first, last),
-            f"swings of {percent(share)} at first",
-            f"{curve.name} swung up and down by {percent(share)} {swings.of} in the first half of the run, then "
-            "settled: the rate was too high for that stretch.",
+            say("swings of {share} at first", share=percent(share)),
+            say(
+                "{curve} swung up and down by {share} {of} in the first half of the run, then settled: "
+                "the rate was too high for that stretch.",
+                curve=curve.name,
+                share=percent(share),
+                of=swings.of,
+            ),
             {"swing_share": share, "period_steps": None, "growth": swings.grown, "ended": True},
-            ("Warm the rate up for longer.", *self._remedies(run)),
+            (say("Warm the rate up for longer."), *self._remedies(run)),
         )
 
     @staticmethod
     def _remedies(run: RunCurves) -> tuple[str, ...]:
         return (
             lower_rate(run),
-            "Let the rate decay over the run (cosine, or a step down when the loss stalls).",
-            "Use a larger batch, or average the weights of the last steps.",
+            say("Let the rate decay over the run (cosine, or a step down when the loss stalls)."),
+            say("Use a larger batch, or average the weights of the last steps."),
         )
