@@ -33,7 +33,8 @@ def pairs(run: RunCurves) -> list[tuple[Role, Role]]:
     """A loss, and beside it a score that tells what guessing is worth: on the same data, else on held-out data."""
     found = []
     for loss in (Role(split, name) for split in (Split.TRAIN, Split.VAL) for name in ("loss", "mse")):
-        scores = [Role(split, name) for name in ("accuracy", "r2", "f1") for split in (loss.split, Split.VAL, Split.TEST)]
+        splits = (loss.split, Split.VAL, Split.TEST)
+        scores = [Role(split, name) for name in ("accuracy", "r2", "f1") for split in splits]
         beside = next((score for score in scores if score in run), None)
         if beside and loss in run and same_unit([run[loss], run[beside]]):
             found.append((loss, beside))

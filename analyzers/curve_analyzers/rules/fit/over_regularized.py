@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from curve_analyzers.alignment import same_unit
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.examples import Example, decay, flat, line, run, valley
+from curve_analyzers.examples import Example, Shape, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.handicap import Handicap, handicap
 from curve_analyzers.hyperparameters import dropout, learning_rate, optimizer, weight_decay
 from curve_analyzers.model import RunCurves, Split
-from curve_analyzers.progress import BEYOND_NOISE, Progress, measure, measure_all
+from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import less_regularization
 from curve_analyzers.saying import listed, say
@@ -26,28 +25,12 @@ from curve_analyzers.wording import percent
 DECOUPLED = {"adamw", "lion", "lamb", "sgdw", "nadamw", "adamw_torch", "adamw_hf", "adamw_torch_fused"}
 
 
-@dataclass(frozen=True, slots=True)
-class Handicap:
-    """How much worse training stood than held-out data.
-
-    Attributes:
-        train: The curve on training data.
-        val: The same quantity held out.
-        size: Median distance over the last half of the run, the half-epoch lag taken off.
-        share: The same as a share of the way to the best value there can be.
-        held: Share of the last half in which training was the worse.
-    """
-
-    train: Progress
-    val: Progress
-    size: float
-    share: float
-    held: float
-
-    @property
-    def noise(self) -> float:
-        """The size that noise alone may show."""
-        return BEYOND_NOISE * math.hypot(self.train.error, self.val.error)
+def _pulled_back(best: float, rest: float) -> Shape:
+    """A fall to about `best`, from which the loss rises gradually and comes to rest at `rest`."""
+    return Shape(
+        lambda t: rest + (2.3 - rest) * np.exp(-40 * t) - (rest - best) * 2 * np.exp(-5 * t) * (1 - np.exp(-40 * t)),
+        0.01,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +79,7 @@ class OverRegularized(Analyzer):
         0.2, "what must be missing to the best value in training, as a share of the way", ge=0
     )
     good: float = threshold(0.05, "what may be missing to a perfect held-out score for it to be good enough", ge=0)
+    back: float = threshold(0.1, "gradual rise of both curves after their best, as a share of their falls", gt=0)
     strong_dropout: float = threshold(0.6, "logged dropout that is strong", gt=0, le=1)
     strong_decay: float = threshold(0.05, "logged weight decay that is strong, where it is an L2 penalty", gt=0)
     strong_pull: float = threshold(
@@ -115,6 +99,9 @@ class OverRegularized(Analyzer):
         ),
         Example("nothing logged", run(train_loss=decay(floor=1.6), val_loss=decay(floor=0.6))),
         Example("only scores", run(train_accuracy=decay(0.1, 0.45), val_accuracy=decay(0.1, 0.75))),
+        Example(
+            "pulled back after a good start", run(train_loss=_pulled_back(0.5, 1.2), val_loss=_pulled_back(0.6, 1.3))
+        ),
         Example("12 epochs", run(12, train_loss=decay(floor=1.6), val_loss=decay(floor=0.6))),
         Example(
             "per step, noisy",
@@ -161,14 +148,14 @@ class OverRegularized(Analyzer):
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge each pair of a training and a held-out curve; the clearest speaks for the run."""
         pairs = [
-            _handicap(measure(run, train), measure(run, val))
+            handicap(measure(run, train), measure(run, val))
             for train, val in run.pairs()
             if train.measures.kind is not Kind.REWARD  # an agent explores while it trains
         ]
         strong = self._strong(run)
         if not strong and self._scores_well(run):
             return
-        scores = [_handicap(*scored) for scored in self._scored(run)]
+        scores = [handicap(*scored) for scored in self._scored(run)]
         # A loss alone may be the worse because the held-out data are the easier ones.
         limit = self.worse if strong or scores else self.alone
         confirmed = not scores or max(score.share for score in scores) >= self.worse_score * (
@@ -181,6 +168,8 @@ class OverRegularized(Analyzer):
             yield self._finding(run, max(worse, key=lambda pair: pair.share))
         elif strong and (poor := [pair for pair in pairs if self._both_poor(pair)]):
             yield self._both(run, poor[0], strong)
+        elif pulled := [pair for pair in pairs if pair.pulled_back >= self.back]:
+            yield self._pulled(run, pulled[0])
 
     def _held_back(self, pair: Handicap) -> bool:
         train = pair.train
@@ -276,6 +265,26 @@ class OverRegularized(Analyzer):
             self._remedies(run),
         )
 
+    def _pulled(self, run: RunCurves, pair: Handicap) -> Finding:
+        train, val = pair.train, pair.val
+        since = int(train.steps[int(train.levels.argmin())])
+        return self.finding(
+            Severity.WARNING,
+            min(certainty(pair.pulled_back, self.back), 0.8),
+            Span((train.name, val.name), since, train.last_step),
+            say("both pulled back since step {since}", since=since),
+            say(
+                "{train} and {val} were best about step {since}, then rose together by {share} of their falls and came "
+                "to rest: something pulls the weights back, as strong weight decay does.",
+                train=train.name,
+                val=val.name,
+                since=since,
+                share=percent(pair.pulled_back),
+            ),
+            self._evidence(run, pair),
+            self._remedies(run),
+        )
+
     @staticmethod
     def _evidence(run: RunCurves, pair: Handicap) -> dict[str, float | None]:
         return {
@@ -293,17 +302,3 @@ class OverRegularized(Analyzer):
             say("Soften the augmentation, label smoothing or noise, if there is any."),
             say("Only then a larger model."),
         )
-
-
-def _handicap(train: Progress, val: Progress) -> Handicap:
-    """Measure a pair over the last half, training half an evaluation later: a mean over an epoch lags by as much."""
-    if same_unit([train.curve, val.curve]):
-        steps = val.steps[len(val.steps) // 2 :].astype(float)
-        lag = float(np.median(np.diff(val.curve.steps))) / 2 if len(val.curve) > 1 else 0.0
-        behind = np.interp(steps + lag, train.steps, train.levels) - val.levels[len(val.steps) // 2 :]
-    else:
-        behind = np.array([train.end - val.end])
-    size = float(np.median(behind))
-    way = train.start - train.perfect
-    scale = way if np.isfinite(way) and way > 0 else train.fall
-    return Handicap(train, val, size, size / scale if scale > 0 else 0.0, float((behind > 0).mean()))

@@ -212,8 +212,9 @@ class Oscillation(Analyzer):
             return
         curve, share = swings.progress.curve, swings.share
         first, last = int(curve.steps[len(curve) // 8]), int(curve.steps[len(curve) // 2])
+        large = self.large if swings.crossings >= self.often else self.huge
         yield self.finding(
-            Severity.WARNING if share >= (self.large if swings.crossings >= self.often else self.huge) else Severity.INFO,
+            Severity.WARNING if share >= large else Severity.INFO,
             min(certainty(share, self.swing), 0.9),
             Span((curve.name,), first, last),
             say("swings of {share} at first", share=percent(share)),
