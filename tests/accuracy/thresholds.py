@@ -3,7 +3,7 @@
     PYTHONPATH=tests python -m accuracy.thresholds [RULE...] [--write]
 
 Each threshold is tried at multiples of its value, all else as it is. What counts is the F1 of its rule on the runs of
-the tuning part, and every healthy run that it would wrongly call unhealthy costs as much as two missed faults. Of the values
+the tuning part, and each healthy run wrongly called unhealthy costs as much as two missed faults. Of the values
 that are as good as the best the one in the middle of the widest stretch is taken, as it is the furthest from failing;
 the value that stands is kept where nothing is better. `--write` puts the chosen values into the rules' files.
 
