@@ -13,6 +13,7 @@ from mlflow_diagnose import printing
 from mlflow_diagnose.config import found_config, load_settings
 from mlflow_diagnose.engines import Engine
 from mlflow_diagnose.errors import BadInputError, DiagnoseError
+from mlflow_diagnose.extensions import writer_for
 from mlflow_diagnose.many import Runs
 from mlflow_diagnose.work import Job, Worker
 
@@ -43,6 +44,7 @@ class Call:
         to_experiment: Where the runs of the logdir are imported.
         summary: As of `Job`.
         event_files: As of `Job`.
+        send_to: As of `Job`.
         watch: Seconds between two looks; None to look once.
         verify: As of `Job`.
         write: Whether to write back to MLflow.
@@ -71,6 +73,7 @@ class Call:
     to_experiment: str | None = None
     summary: bool = False
     event_files: bool = False
+    send_to: Sequence[str] = ()
     watch: float | None = None
     verify: bool = False
     write: bool = True
@@ -136,7 +139,10 @@ class Call:
             note=self.note,
             summary=self.summary,
             event_files=self.event_files,
+            send_to=tuple(self.send_to),
         )
+        for text in self.send_to:
+            writer_for(text)  # that there is none is told before any run is read
         runs = Runs(job, Engine.of(self.engine, self.jobs), self.failures)
         if self.watch:
             return self._watched(runs, self.watch)

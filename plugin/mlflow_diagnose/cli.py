@@ -81,6 +81,12 @@ def cli() -> None:
     is_flag=True,
     help="Write the diagnosis beside the logs of a logdir, for TensorBoard's Text and Images.",
 )
+@click.option(
+    "--send-to",
+    multiple=True,
+    metavar="WRITER",
+    help="Hand each report to a writer of another package, NAME or NAME:ARGUMENT (may be repeated).",
+)
 @click.option("--artifacts", is_flag=True, help="Read event files among the artifacts too, and compare the two.")
 @click.option("--verify", is_flag=True, help="Check every record of a logdir's event files against its checksum.")
 @click.option("--no-write", is_flag=True, help="Print only; write no tags and artifacts to MLflow.")
@@ -146,6 +152,7 @@ def diagnose_command(
     to_experiment: str | None,
     watch: float | None,
     summary: bool,
+    send_to: tuple[str, ...],
     verify: bool,
     no_write: bool,
     artifacts: bool,
@@ -180,6 +187,7 @@ def diagnose_command(
         verify=verify,
         write=not no_write,
         summary=summary,
+        send_to=send_to,
         event_files=artifacts,
         artifacts=not tags_only,
         engine=engine,

@@ -16,6 +16,7 @@ from curve_analyzers.model import Curve
 from mlflow_diagnose import pipeline
 from mlflow_diagnose.config import Settings
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, NotAllowedError
+from mlflow_diagnose.extensions import StrangeWriter, writer_for
 from mlflow_diagnose.failures import bug
 from mlflow_diagnose.language import speaking, spoken
 from mlflow_diagnose.patience import Patience, may_pass
@@ -51,6 +52,8 @@ class Job:
         summary: Whether to write the diagnosis beside the logs of the logdir.
         event_files: Whether to read event files among a run's artifacts where it has curves of its own, too.
         lang: The language of pages and views; by default the one in use where the job is made.
+        send_to: Writers of other packages that get each report, by name, perhaps with an argument behind it. Never
+            shown: an argument may be a secret.
     """
 
     tracking_uri: str | None = field(default=None, repr=False)
@@ -69,6 +72,7 @@ class Job:
     summary: bool = False
     event_files: bool = False
     lang: str = field(default_factory=spoken)
+    send_to: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -134,8 +138,10 @@ class Worker:
             views = {name: view(report) for name, view in self.job.views.items()}
             if self.job.summary and self.job.logdir is not None:
                 pipeline.write_summary(report, self.job.logdir, force=self.job.force)
-            if self.job.write and write(report):
-                written = self._written(report)
+            if (self.job.write or self.job.send_to) and write(report):
+                written = self.job.write and self._written(report)
+                for writer in self._strangers:
+                    writer.write(report)
         except Exception as error:  # noqa: BLE001 - a bug that one run meets is not the others'
             told = error if isinstance(error, DiagnoseError) else DiagnoseError(f"run {run_id}: {bug(error)}")
             trace = "".join(traceback.format_exception(error))
@@ -199,6 +205,10 @@ class Worker:
         return pipeline.WriteBack(
             job.tracking_uri, artifact_dir=job.artifact_dir, force=job.force, note=job.note, artifacts=job.artifacts
         )
+
+    @cached_property
+    def _strangers(self) -> list[StrangeWriter]:
+        return [writer_for(text) for text in self.job.send_to]
 
     def _slim(self, report: Report | None) -> Report | None:
         return report if report is None or self.job.points else without_points(report)

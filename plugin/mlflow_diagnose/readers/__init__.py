@@ -57,10 +57,19 @@ def open_source(
     Args:
         tracking_uri: An MLflow tracking URI; None for the one MLflow itself would use (`MLFLOW_TRACKING_URI`, else
             the store in the working directory).
-        logdir: A TensorBoard logdir to read instead, a path or a URL that fsspec knows, `s3://bucket/runs`.
+        logdir: A TensorBoard logdir to read instead, a path or a URL that fsspec knows, `s3://bucket/runs`; or a URL
+            whose scheme is that of another package's reader.
         verify: Whether to leave out records of event files that do not match their checksum.
+
+    Raises:
+        BadInputError: The reader of another package could not be loaded.
     """
     # Either reader takes seconds to import, and a command needs one of them at most.
+    if isinstance(logdir, str) and "://" in logdir:
+        from mlflow_diagnose.extensions import reader_for  # noqa: PLC0415 - for places of other packages
+
+        if other := reader_for(logdir):
+            return other
     if logdir is not None:
         from mlflow_diagnose.readers.tensorboard import TensorBoardReader  # noqa: PLC0415 - see above
 
