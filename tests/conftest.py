@@ -8,6 +8,8 @@ import pytest
 
 # MLflow's client would otherwise report every call of a test to its makers; it asks once, when it is imported.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# The tests read English, in whatever language their machine speaks.
+os.environ["LC_ALL"] = "C.UTF-8"
 
 
 @pytest.fixture(scope="session")

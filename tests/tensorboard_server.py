@@ -35,7 +35,8 @@ def tensorboard(logdir: Path, folder: Path, *options: str) -> Iterator[str]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "tensorboard.main", "--host", "127.0.0.1", "--port", str(port)]
-    command += list(options) if "--logdir_spec" in options else ["--logdir", str(logdir), *options]
+    elsewhere = {"--logdir", "--logdir_spec", "--grpc_data_provider"}.intersection(options)
+    command += list(options) if elsewhere else ["--logdir", str(logdir), *options]
     log = folder / "tensorboard.log"
     with log.open("wb") as output:
         # A session of its own: the data server is a process beside it, and both end together.
@@ -50,6 +51,21 @@ def tensorboard(logdir: Path, folder: Path, *options: str) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
+
+
+@contextmanager
+def data_server(logdir: Path) -> Iterator[str]:
+    """The address of TensorBoard's data server by itself, which keeps ten points of a curve."""
+    binary = pytest.importorskip("tensorboard_data_server", reason="it is not made for this machine").server_binary()
+    port = free_port()
+    command = [binary, "--logdir", str(logdir), "--port", str(port)]
+    command += ["--host", "127.0.0.1", "--samples-per-plugin", "scalars=10", "--reload", "1"]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

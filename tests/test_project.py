@@ -66,7 +66,8 @@ def test_only_our_two_packages_are_shipped(tmp_path):
     folders = {name.split("/")[0] for name in names}
     assert {name for name in folders if not name.endswith(".dist-info")} == {"mlflow_diagnose", "curve_analyzers"}
     tab = {f"mlflow_diagnose/tensorboard_plugin/static/{name}" for name in ("index.js", "diagnose.css")}
-    assert {"mlflow_diagnose/report/page.html", "mlflow_diagnose/py.typed", *tab} <= set(names)
+    catalogue = "mlflow_diagnose/locale/ja/LC_MESSAGES/mlflow_diagnose.po"
+    assert {"mlflow_diagnose/report/page.html", "mlflow_diagnose/py.typed", catalogue, *tab} <= set(names)
 
 
 def test_the_readmes_files_exist():

@@ -12,6 +12,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.quantities import Kind
 from curve_analyzers.rule import Rule, threshold
+from curve_analyzers.saying import say
 from curve_analyzers.wording import count
 
 __all__ = ["Analyzer", "Need", "threshold"]
@@ -41,19 +42,19 @@ class Need:
     ANY: ClassVar[Need]
 
 
-Need.TRAINING = Need("no training curve", lambda run: [run[role] for role in run.training])
-Need.HELD_OUT = Need("no held-out curve", lambda run: [run[role] for role in run.held_out])
-Need.LEARNING = Need("no loss or score", lambda run: [run[role] for role in run.learning])
+Need.TRAINING = Need(say("no training curve"), lambda run: [run[role] for role in run.training])
+Need.HELD_OUT = Need(say("no held-out curve"), lambda run: [run[role] for role in run.held_out])
+Need.LEARNING = Need(say("no loss or score"), lambda run: [run[role] for role in run.learning])
 Need.PAIR = Need(
-    "no quantity was logged both in training and held out",
+    say("no quantity was logged both in training and held out"),
     lambda run: [min(run[train], run[val], key=len) for train, val in run.pairs()],
 )
 Need.LOGGED_LOSS = Need(
-    "no loss or error was logged",
+    say("no loss or error was logged"),
     lambda run: [run.raw(role) for role in run.roles if role.measures.kind in {Kind.LOSS, Kind.ERROR}],
 )
 Need.LOSS_AND_SCORE = Need(
-    "no loss and score were logged on the same data",
+    say("no loss and score were logged on the same data"),
     lambda run: [
         min(run[Role(split, "loss")], run[score], key=len)
         for split in Split
@@ -62,17 +63,19 @@ Need.LOSS_AND_SCORE = Need(
     ],
 )
 Need.ACCURACY = Need(
-    "no accuracy was logged",
+    say("no accuracy was logged"),
     lambda run: [run[role] for role in run.roles if (role.quantity, role.part) == ("accuracy", "")],
 )
 Need.LEARNING_RATE = Need(
-    "no learning rate was logged", lambda run: [run[role] for role in run.roles if role.quantity == "learning_rate"]
+    say("no learning rate was logged"),
+    lambda run: [run[role] for role in run.roles if role.quantity == "learning_rate"],
 )
 Need.GRADIENT_NORM = Need(
-    "no gradient norm was logged", lambda run: [run.raw(role) for role in run.roles if role.quantity == "gradient_norm"]
+    say("no gradient norm was logged"),
+    lambda run: [run.raw(role) for role in run.roles if role.quantity == "gradient_norm"],
 )
 Need.ANY = Need(
-    "no curve that can be judged was logged",
+    say("no curve that can be judged was logged"),
     lambda run: [run.curves[name] for role, name in run.roles.items() if role.measures.kind is not Kind.SYSTEM],
 )
 
@@ -110,7 +113,12 @@ class Analyzer(Rule, ABC):
                 return need.what
             longest = max(found, key=len)
             if len(longest) < self.least:
-                return f"{longest.name!r} has {count(len(longest), 'usable point')}; {self.least} are needed"
+                return say(
+                    "{longest!r} has {usable_points}; {least} are needed",
+                    longest=longest.name,
+                    usable_points=count(len(longest), "usable point"),
+                    least=self.least,
+                )
         return None
 
     def finding(

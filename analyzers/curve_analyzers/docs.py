@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from itertools import groupby
 
@@ -13,6 +13,7 @@ from curve_analyzers.experiment.engine import compare
 from curve_analyzers.experiment.registry import all_experiment_rules
 from curve_analyzers.registry import all_rules
 from curve_analyzers.rule import Rule
+from curve_analyzers.saying import Said, enumerated, say
 
 __all__ = ["explanation", "reference"]
 
@@ -70,20 +71,29 @@ def _picture(rule: Analyzer) -> str:
     return f"![{rule.name}: {rule.fires[0].title}](pictures/{rule.name}.svg)"
 
 
-def explanation(rule: Rule, heading: str = "## ") -> str:
-    """What a rule says of itself, what it said of its examples, and its thresholds, in Markdown."""
-    lines = [rule.summary]
+def explanation(rule: Rule, heading: str = "## ", tell: Callable[[str], str] = str) -> str:
+    """What a rule says of itself, what it said of its examples, and its thresholds, in Markdown.
+
+    Args:
+        rule: The rule.
+        heading: What a heading begins with.
+        tell: Says a message, or a text of the rule, in the reader's language.
+    """
+    lines = [tell(Said(rule.summary, {}))]
     for title, text in rule.sections.items():
-        lines += ["", f"{heading}{title}", "", text]
-    lines += ["", f"{heading}Speaks on", ""]
-    lines += [f'- {title}: "{said or f"nothing, which is a bug of {rule.name}"}"' for title, said in _spoken(rule)]
-    lines += ["", f"{heading}Silent on", ""]
+        lines += ["", f"{heading}{tell(Said(title, {}))}", "", tell(Said(text, {}))]
+    lines += ["", f"{heading}{tell(say('Speaks on'))}", ""]
+    for example, said in _spoken(rule):
+        message = said or say("nothing, which is a bug of {rule}", rule=rule.name)
+        lines.append(tell(say('- {example}: "{message}"', example=Said(example, {}), message=message)))
+    lines += ["", f"{heading}{tell(say('Silent on'))}", ""]
     quiet = rule.quiet if isinstance(rule, (Analyzer, ExperimentAnalyzer)) else ()
-    lines += [f"- {example.title}" for example in quiet]
+    lines += [f"- {tell(Said(example.title, {}))}" for example in quiet]
     if fields(rule):
-        lines += ["", f"{heading}Thresholds", "", *_thresholds(rule)]
+        lines += ["", f"{heading}{tell(say('Thresholds'))}", "", *_thresholds(rule, tell)]
     if isinstance(rule, Analyzer) and rule.explains:
-        lines += ["", f"Explains, when both are found: {', '.join(f'`{name}`' for name in rule.explains)}."]
+        names = enumerated([f"`{name}`" for name in rule.explains])
+        lines += ["", tell(say("Explains, when both are found: {names}.", names=names))]
     return "\n".join(lines)
 
 
@@ -99,9 +109,10 @@ def _spoken(rule: Rule) -> Iterator[tuple[str, str]]:
             yield runs.title, said[0].message if said else ""
 
 
-def _thresholds(rule: Rule) -> list[str]:
-    rows = [f"- `{each.name} = {each.default:g}`: {each.metadata['meaning']}" for each in fields(rule)]
-    return [*rows, "", f"A config file changes them: `[rules.{rule.name}]`, then `{fields(rule)[0].name} = ...`."]
+def _thresholds(rule: Rule, tell: Callable[[str], str]) -> list[str]:
+    rows = [f"- `{each.name} = {each.default:g}`: {tell(Said(each.metadata['meaning'], {}))}" for each in fields(rule)]
+    table, line = f"`[rules.{rule.name}]`", f"`{fields(rule)[0].name} = ...`"
+    return [*rows, "", tell(say("A config file changes them: {table}, then {line}.", table=table, line=line))]
 
 
 if __name__ == "__main__":

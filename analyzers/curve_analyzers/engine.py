@@ -96,7 +96,21 @@ def _with_causes(found: Sequence[Finding], rules: Iterable[Analyzer]) -> list[Fi
         nearest = max(causes, key=lambda cause: (cause.severity, cause.confidence))
         return cause_of(nearest, below | {effect.rule}) or nearest.rule
 
-    return [replace(finding, consequence_of=cause_of(finding, frozenset({finding.rule}))) for finding in found]
+    causes = [cause_of(finding, frozenset({finding.rule})) for finding in found]
+    roots = {
+        finding.rule: cause
+        for finding, cause in zip(found, causes, strict=True)
+        if serious.get(finding.rule) is finding
+    }
+    # Rules that explain each other in a circle have no root: of these too the one that was first to be seen is it.
+    circle = {cause for cause in roots.values() if cause is not None and roots[cause] is not None}
+    if circle:
+        first = min((serious[rule] for rule in circle), key=_onset).rule
+        causes = [
+            None if finding.rule == first else first if cause in circle else cause
+            for finding, cause in zip(found, causes, strict=True)
+        ]
+    return [replace(finding, consequence_of=cause) for finding, cause in zip(found, causes, strict=True)]
 
 
 def _onset(finding: Finding) -> tuple[int, str]:

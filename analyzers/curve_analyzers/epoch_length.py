@@ -10,6 +10,7 @@ import numpy as np
 from curve_analyzers import hyperparameters
 from curve_analyzers.alignment import same_unit
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves, Split
+from curve_analyzers.saying import say
 
 __all__ = ["Repetition", "epoch_lengths", "fold", "once_an_epoch", "part_of_an_epoch"]
 
@@ -40,19 +41,19 @@ def epoch_lengths(run: RunCurves, curve: Curve) -> Iterator[tuple[float, str]]:
             firsts = epoch.steps[np.r_[True, np.diff(epoch.values) > 0]].astype(np.float64)
             yield (
                 (float(np.median(np.diff(firsts))) if whole and len(firsts) > 1 else span / passed),
-                "the logged epoch",
+                say("the logged epoch"),
             )
     if steps := hyperparameters.steps_per_epoch(run):
-        yield steps, "the logged size of data and batch"
+        yield steps, say("the logged size of data and batch")
     if epochs := hyperparameters.epochs(run):
         spacing = float(np.median(np.diff(curve.steps))) if len(curve) > 1 else 0.0
-        yield (float(curve.steps[-1]) - float(curve.steps[0]) + spacing) / epochs, "the logged number of epochs"
+        yield (float(curve.steps[-1]) - float(curve.steps[0]) + spacing) / epochs, say("the logged number of epochs")
     for role in run.held_out:
         held_out = run[role]
         if len(held_out) > 1 and same_unit([held_out, curve]):
             apart = np.diff(held_out.steps).astype(np.float64)
             if np.ptp(apart) <= 1:
-                yield float(apart.mean()), f"the distance of the points of {held_out.name}"
+                yield float(apart.mean()), say("the distance of the points of {held_out}", held_out=held_out.name)
 
 
 def part_of_an_epoch(run: RunCurves, curve: Curve, period: float, least: int = 1) -> bool:

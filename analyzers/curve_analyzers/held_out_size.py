@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from curve_analyzers.hyperparameters import validation_size
 from curve_analyzers.model import Curve, RunCurves
 
-__all__ = ["COUNTED", "FULL", "held_out_examples"]
+__all__ = ["COUNTED", "FULL", "counted_examples", "held_out_examples"]
 
 COUNTED = ("accuracy", "error_rate")  # scores that are a number of examples over all of them
 FULL = 1.5  # a share does not exceed 1; what exceeds this is a percentage
@@ -15,8 +17,10 @@ ROUNDING = 0.02  # of one example's share, by which a logged score may miss a wh
 DIGITS = 1e-4  # to which scores are often rounded
 MULTIPLES = 4  # the smallest difference seen may be that of so many examples
 MOST = 400  # examples up to which single ones show in a score of four digits
+LEAST = 1 / (2 * MOST)  # distance of two scores, below which they are one
 
 
+@lru_cache(maxsize=16)  # several rules ask, one after the other
 def held_out_examples(run: RunCurves) -> int | None:
     """The number of held-out examples: as logged, else from the steps in which a score moves; None where unknown.
 
@@ -26,22 +30,30 @@ def held_out_examples(run: RunCurves) -> int | None:
     if (logged := validation_size(run)) is not None:
         return logged
     scores = [role for role in run.held_out_scores() if role.quantity in COUNTED and not role.part]
-    return next(filter(None, (_examples(run[role]) for role in scores if len(run[role]))), None)
+    return next(filter(None, (counted_examples(run[role]) for role in scores if len(run[role]))), None)
 
 
-def _examples(score: Curve) -> int | None:
+def counted_examples(score: Curve) -> int | None:
+    """The least number of examples, up to `MOST`, of which each value of a score is a whole number; None where unknown.
+
+    Args:
+        score: (n,) finite, shares or percentages.
+    """
     shares = np.unique(score.values) / (100.0 if np.abs(score.values).max() > FULL else 1.0)
     apart = np.diff(shares)
-    apart = apart[apart > 1 / (2 * MOST)]
+    # What is closer than one example of `MOST` and no rounding is a finer score, as a mean over batches is.
+    if bool(((apart > 2 * DIGITS) & (apart <= LEAST)).any()):
+        return None
+    apart = apart[apart > LEAST]
     if len(apart) < 2:  # noqa: PLR2004 - two values may be whole shares of anything
         return None
     for multiple in range(1, MULTIPLES + 1):
         about = multiple / float(apart.min())
         # Rounding of the logged values moves the smallest difference, and the number it stands for the more of them.
         off = round(about * about * DIGITS) + 1
-        near = range(max(2, round(about) - off), min(MOST, round(about) + off) + 1)
-        for examples in sorted(near, key=lambda n: abs(n - about)):
-            counts = shares * examples
-            if bool((np.abs(counts - np.round(counts)) <= ROUNDING).all()):
-                return examples
+        tried = np.arange(max(2, round(about) - off), min(round(about) + off, MOST) + 1)
+        counts = tried[:, None] * shares
+        whole = tried[(np.abs(counts - np.round(counts)) <= ROUNDING).all(axis=1)]
+        if len(whole):
+            return int(min(whole, key=lambda examples: abs(examples - about)))
     return None

@@ -127,7 +127,6 @@ SMALL: Mapping[tuple[str, ...], tuple[int, int]] = {
     ("num_leaves", "max_leaves", "n_leaves", "max_leaf_nodes"): (2, 3),
     ("max_depth", "tree_depth"): (1, 1),
     ("hidden_size", "hidden_dim", "hidden_units", "n_hidden", "num_hidden", "width", "units", "d_model"): (1, 4),
-    ("num_layers", "n_layers", "depth", "hidden_layers", "num_hidden_layers", "n_hidden_layers"): (0, 0),
 }
 
 

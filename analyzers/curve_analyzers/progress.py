@@ -34,6 +34,7 @@ class Progress:
         quantity: What it measures.
         levels: (m,) running medians over a tenth of the run.
         steps: (m,) the step in the middle of each.
+        width: How many bins a level is the median of: m + width - 1 bins make the run.
         start: The level of the first 2 % of the run (its first point, in a short one).
         error: Standard error of a level.
         start_error: Standard error of `start`.
@@ -46,6 +47,7 @@ class Progress:
     quantity: Quantity
     levels: Floats
     steps: Ints
+    width: int
     start: float
     error: float
     start_error: float
@@ -125,9 +127,13 @@ class Progress:
         return float(np.interp(step, self.steps, self.levels))
 
     def gain(self, last: float) -> float:
-        """How much the level fell over the last share `last` of the run; negative where it rose."""
-        first = min(round((1 - last) * (len(self.levels) - 1)), len(self.levels) - 2)
-        return float(self.levels[first] - self.levels[-1])
+        """How much the level fell over the last share `last` of the run; negative where it rose.
+
+        Over that share of the run's points: the levels of a short run begin after its first and end before its last.
+        """
+        count = len(self.levels)
+        first = max(count - 1 - last * (count - 1 + self.width - 1), 0.0)
+        return float(np.interp(first, np.arange(count), self.levels) - self.levels[-1])
 
     def gained_since_best_of(self, other: Progress) -> float:
         """How much the level fell from the moment at which another curve of the run was best to the end."""
@@ -180,6 +186,7 @@ def measure(run: RunCurves, role: Role) -> Progress:
         quantity=quantity,
         levels=levels,
         steps=steps,
+        width=width,
         start=float(medians[0]),
         error=error,
         start_error=start_error,

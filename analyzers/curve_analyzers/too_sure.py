@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from curve_analyzers.progress import Progress
@@ -13,6 +14,7 @@ TRADED = {"precision", "recall", "specificity"}
 BETTER = 0.05  # gain of a score since the loss was best, as a share of all it gained, that is an improvement
 HELD = 0.02  # loss of a score since then, as a share of all it gained, that is none
 KEPT = 0.05  # what it may end below its own best
+POINT = 0.005  # move of a share between 0 and 1 that is none, however little it gained
 SEVERE = 0.3  # climb of the loss, as a share of its fall, beside which a score that holds is telling
 
 
@@ -30,6 +32,12 @@ def too_sure(loss: Progress, scores: Sequence[Progress]) -> Progress | None:
         if score.beyond_noise(gained) and gained >= max(BETTER * score.fall, score.rise):
             return score
     held = len(gains) == len(judged) > 0 and all(
-        gained >= -HELD * score.fall and score.rise <= KEPT * score.fall for gained, score in gains
+        _none(score, -gained, HELD) and _none(score, score.rise, KEPT) for gained, score in gains
     )
     return judged[0] if held and loss.rise >= SEVERE * loss.fall else None
+
+
+def _none(score: Progress, worse: float, share: float) -> bool:
+    """Whether what a score lost is none: a small share of all it gained, or noise and not a point of a share."""
+    point = POINT * max(-score.perfect, 0.0) if math.isfinite(score.perfect) else 0.0
+    return worse <= share * score.fall or (worse <= point and not score.beyond_noise(worse))

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from curve_analyzers.findings import VitalSign
 from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
-from curve_analyzers.wording import percent
+from curve_analyzers.saying import enumerated, say
+from curve_analyzers.wording import figure, percent
 
 __all__ = ["vital_signs"]
 
@@ -19,8 +20,8 @@ KEPT = 0.9  # of its fall a curve must still have at the end to count as falling
 def vital_signs(run: RunCurves) -> Mapping[str, VitalSign]:
     """`loss_falls`, `val_falls` and `metrics_agree`, each yes, no or unknown with the evidence."""
     return {
-        "loss_falls": _falls(run, run.training, "no training curve was logged"),
-        "val_falls": _falls(run, run.held_out, "no held-out curve was logged"),
+        "loss_falls": _falls(run, run.training, say("no training curve was logged")),
+        "val_falls": _falls(run, run.held_out, say("no held-out curve was logged")),
         "metrics_agree": _agree(run),
     }
 
@@ -31,17 +32,36 @@ def _falls(run: RunCurves, roles: tuple[Role, ...], missing: str) -> VitalSign:
     role = roles[0]
     name, points = run.roles[role], len(run[role])
     if points < LEAST:
-        return VitalSign(None, f"{name} has {points} usable points, too few to tell")
+        return VitalSign(None, say("{name} has {points} usable points, too few to tell", name=name, points=points))
     progress = measure(run, role)
-    way = "improved" if role.measures.kind.value != "loss" else "fell"
+    way = say("improved") if role.measures.kind.value != "loss" else say("fell")
     if not progress.fell:
-        return VitalSign(False, f"{name} never {way} beyond its noise")
+        return VitalSign(False, say("{name} never {way} beyond its noise", name=name, way=way))
     if progress.worth < LEAST_WORTH:
-        return VitalSign(False, f"{name} {way} by no more than {percent(progress.worth)} of the way it had")
-    start, best, end = (f"{progress.shown(cost):.3g}" for cost in (progress.start, progress.best_value, progress.end))
+        return VitalSign(
+            False,
+            say(
+                "{name} {way} by no more than {worth} of the way it had",
+                name=name,
+                way=way,
+                worth=percent(progress.worth),
+            ),
+        )
+    start, best, end = (figure(progress.shown(cost)) for cost in (progress.start, progress.best_value, progress.end))
     if _kept(progress):
-        return VitalSign(True, f"{name} {way} from {start} to {end}")
-    return VitalSign(False, f"{name} {way} from {start} to {best} at step {progress.best_step}, then went to {end}")
+        return VitalSign(True, say("{name} {way} from {start} to {end}", name=name, way=way, start=start, end=end))
+    return VitalSign(
+        False,
+        say(
+            "{name} {way} from {start} to {best} at step {best_step}, then went to {end}",
+            name=name,
+            way=way,
+            start=start,
+            best=best,
+            best_step=progress.best_step,
+            end=end,
+        ),
+    )
 
 
 def _agree(run: RunCurves) -> VitalSign:
@@ -54,12 +74,15 @@ def _agree(run: RunCurves) -> VitalSign:
         loss_better = _ends_better(measure(run, loss))
         for score in measure_all(run, run.scores(split), LEAST):
             if _ends_better(score) != loss_better:
-                ways = ("improved", "did not") if loss_better else ("did not improve", "did")
-                return VitalSign(False, f"{run.roles[loss]} {ways[0]}, {score.name} {ways[1]}")
+                names = {"loss": run.roles[loss], "score": score.name}
+                stayed = say("{loss} improved, {score} did not", **names)
+                return VitalSign(False, stayed if loss_better else say("{loss} did not improve, {score} did", **names))
             told.append(score.name)
         if told:
-            return VitalSign(True, f"{', '.join(told[:4])} went the way of {run.roles[loss]}")
-    return VitalSign(None, "no score was logged beside a loss on the same data")
+            return VitalSign(
+                True, say("{told} went the way of {loss}", told=enumerated(told[:4]), loss=run.roles[loss])
+            )
+    return VitalSign(None, say("no score was logged beside a loss on the same data"))
 
 
 def _ends_better(progress: Progress) -> bool:

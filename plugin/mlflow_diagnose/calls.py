@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+import click
+
 from mlflow_diagnose import printing
-from mlflow_diagnose.config import load_settings
+from mlflow_diagnose.config import found_config, load_settings
 from mlflow_diagnose.engines import Engine
 from mlflow_diagnose.errors import BadInputError, DiagnoseError
 from mlflow_diagnose.extensions import writer_for
@@ -118,6 +120,11 @@ class Call:
         Raises:
             DiagnoseError: Nothing could be done.
         """
+        if config is None:
+            local = [] if self.logdir is None or "://" in self.logdir else [Path(self.logdir)]
+            config = found_config(*local, Path())
+            if config and self.form == "text":
+                click.echo(f"judging by {config}", err=True)
         job = Job(
             tracking_uri=self.tracking_uri,
             logdir=self.logdir,

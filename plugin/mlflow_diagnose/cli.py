@@ -13,6 +13,7 @@ import click
 from curve_analyzers import __version__
 from mlflow_diagnose.errors import BadInputError
 from mlflow_diagnose.failures import BAD_INPUT, INCOMPLETE, Failures
+from mlflow_diagnose.options import debug_option, language_option, meanings, pairs, tracking_uri_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,29 +66,6 @@ def cli() -> None:
     """Say what is wrong with a training run, from the curves already logged to MLflow or TensorBoard."""
 
 
-def _pairs(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
-    """The curves and roles of `--map`; a curve's name may hold an equals sign, a role's does not."""
-    for text in texts:
-        if not all(text.rpartition("=")[::2]):
-            raise click.BadParameter(f"{text!r} is not of the form TAG=ROLE, as in my_metric=val_loss")
-    return {tag: role for tag, _, role in (text.rpartition("=") for text in texts)}
-
-
-def _meanings(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
-    """The params and meanings of `--param`."""
-    for text in texts:
-        if not all(text.rpartition("=")[::2]):
-            raise click.BadParameter(f"{text!r} is not of the form NAME=MEANING, as in my_rate=learning_rate")
-    return {name: meaning for name, _, meaning in (text.rpartition("=") for text in texts)}
-
-
-# `main` looks for it itself, so that it also shows what fails before a command has its options.
-debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-tracking_uri_option = click.option(
-    "--tracking-uri", metavar="URI", help="MLflow's store or server; else MLFLOW_TRACKING_URI or MLflow's own default."
-)
-
-
 @cli.command("diagnose", hidden=True)
 @click.argument("run_ids", nargs=-1, metavar="RUN_ID...")
 @tracking_uri_option
@@ -133,18 +111,23 @@ tracking_uri_option = click.option(
     help="The severity from which findings make the exit status 1.",
 )
 @click.option(
-    "--map", "role_map", multiple=True, callback=_pairs, metavar="TAG=ROLE", help="What a curve is: my_metric=val_loss."
+    "--map", "role_map", multiple=True, callback=pairs, metavar="TAG=ROLE", help="What a curve is: my_metric=val_loss."
 )
 @click.option("--kpi", metavar="METRIC", help="The metric that counts in the end; do runs rank alike by it?")
 @click.option(
     "--param",
     "params",
     multiple=True,
-    callback=_meanings,
+    callback=meanings,
     metavar="NAME=MEANING",
     help="What a param of the runs sets: my_rate=learning_rate; none to leave it out.",
 )
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML: rules, thresholds, roles.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML: rules, thresholds, roles. Else mlflow-diagnose.toml in the logdir or here.",
+)
 @click.option("--select", multiple=True, metavar="RULE", help="Judge by this rule or family only (may be repeated).")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Leave this rule or family out (may be repeated).")
 @click.option(
@@ -155,6 +138,7 @@ tracking_uri_option = click.option(
 )
 @click.option("--force", is_flag=True, help="Write again what is unchanged.")
 @click.option("--note", is_flag=True, help="Add the diagnosis to the run's description, as a section of its own.")
+@language_option
 @debug_option
 @click.pass_obj
 def diagnose_command(
@@ -221,36 +205,26 @@ def diagnose_command(
 
 
 @cli.command()
+@language_option
 @debug_option
 def rules() -> int:
     """List the rules, a line each."""
-    from curve_analyzers.experiment.registry import all_experiment_rules  # noqa: PLC0415 - numpy
-    from curve_analyzers.registry import all_rules  # noqa: PLC0415 - the same
+    from mlflow_diagnose.reference import rule_list  # noqa: PLC0415 - numpy
 
-    every = (*all_rules(), *all_experiment_rules())
-    width = max(len(rule.name) for rule in every)
-    family = None
-    for rule in every:
-        if rule.family != family:
-            family = rule.family
-            click.secho(family, bold=True)
-        click.echo(f"  {rule.name:{width}}  {rule.summary}")
+    for line in rule_list():
+        click.secho(line, bold=not line.startswith(" "))
     return 0
 
 
 @cli.command(short_help="Say what a rule looks for, why, and what to try.")
 @click.argument("rule")
+@language_option
 @debug_option
 def explain(rule: str) -> int:
     """Say what RULE looks for, why it matters, what to try, and when it is wrong."""
-    from curve_analyzers.docs import explanation  # noqa: PLC0415 - numpy
-    from curve_analyzers.registry import rule_named  # noqa: PLC0415 - the same
+    from mlflow_diagnose.reference import explained  # noqa: PLC0415 - numpy
 
-    try:
-        found = rule_named(rule)
-    except ValueError as error:
-        raise BadInputError(str(error)) from error
-    click.echo(explanation(found))
+    click.echo(explained(rule))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from curve_analyzers.analyzer import Analyzer
     from curve_analyzers.experiment.analyzer import ExperimentAnalyzer
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["CONFIG", "Settings", "found_config", "load_settings"]
+
+CONFIG, PROJECT = "mlflow-diagnose.toml", "pyproject.toml"
+TABLE = re.compile(r"^\s*\[\s*tool\s*\.\s*[\"']?mlflow-diagnose[\"'\s.\]]", re.MULTILINE)
 
 AnyRule = TypeVar("AnyRule", bound=Rule)
 
@@ -58,7 +62,8 @@ def load_settings(
 
     Args:
         path: A file with any of `select`, `ignore` (lists of rules or families), tables `[roles]` (role by curve) and
-            `[params]` (meaning by param), and tables `[rules.<rule>]` (value by threshold); None for none.
+            `[params]` (meaning by param), and tables `[rules.<rule>]` (value by threshold), or a `pyproject.toml` with
+            them in its `[tool.mlflow-diagnose]`; None for none.
         select: Rules or families to judge by, instead of all; the file's where empty. Where they are all of many runs,
             single runs are still judged by all rules of one run: which of them trained is what the others compare.
         ignore: Rules or families to leave out, besides the file's.
@@ -96,6 +101,29 @@ def load_settings(
         chosen |= of_one - ignored
     rules, experiment_rules = _chosen(all_rules(), chosen, changed), _chosen(all_experiment_rules(), chosen, changed)
     return Settings(rules, {**roles, **role_map}, frozenset(role_map), experiment_rules, kpi, meanings)
+
+
+def found_config(*folders: Path) -> Path | None:
+    """The config file that holds where none is named; None where there is none.
+
+    It is `mlflow-diagnose.toml`, or a `pyproject.toml` with a table `[tool.mlflow-diagnose]`, of the first folder that
+    has either.
+    """
+    for folder in folders:
+        if (file := folder / CONFIG).is_file():
+            return file
+        project = folder / PROJECT
+        if project.is_file() and TABLE.search(_text(project)):
+            return project
+    return None
+
+
+def _text(file: Path) -> str:
+    """What a file holds that need not be about us; nothing where it cannot be read."""
+    try:
+        return file.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _chosen(rules: Iterable[AnyRule], names: set[str], changed: Mapping[str, Rule]) -> tuple[AnyRule, ...]:

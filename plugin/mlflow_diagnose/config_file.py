@@ -17,6 +17,8 @@ else:
 
 __all__ = ["ConfigFile", "read_config"]
 
+PROJECT = "pyproject.toml"
+
 
 class ConfigFile(BaseModel):
     """What a config file may hold; anything else in it is an error."""
@@ -31,13 +33,17 @@ class ConfigFile(BaseModel):
 
 
 def read_config(path: Path) -> ConfigFile:
-    """Read a config file.
+    """Read a config file, or of a project's `pyproject.toml` what its table `[tool.mlflow-diagnose]` holds.
 
     Raises:
         BadInputError: It cannot be read, is no TOML, or holds what it must not; the line names the file and the value.
     """
     try:
-        return ConfigFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+        told = tomllib.loads(path.read_text("utf-8"))
+        if path.name == PROJECT:
+            tools = told.get("tool")
+            told = tools.get("mlflow-diagnose", {}) if isinstance(tools, dict) else {}
+        return ConfigFile.model_validate(told)
     except OSError as error:
         raise BadInputError(f"the config file {path} could not be read: {error.strerror}") from error
     except ValidationError as error:

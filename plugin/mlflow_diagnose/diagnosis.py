@@ -9,6 +9,7 @@ import pandas as pd
 
 from curve_analyzers.experiment.findings import ExperimentReport
 from curve_analyzers.findings import Finding, Report
+from mlflow_diagnose.language import ENGLISH, speaking
 
 __all__ = ["Diagnoses", "Diagnosis"]
 
@@ -19,9 +20,11 @@ class Diagnosis:
 
     Attributes:
         report: All of it.
+        lang: The language a notebook shows it in.
     """
 
     report: Report
+    lang: str = ENGLISH
 
     def __repr__(self) -> str:
         main = self.report.main
@@ -32,7 +35,8 @@ class Diagnosis:
         """What a notebook shows."""
         from mlflow_diagnose.report.notebook import notebook_html  # noqa: PLC0415 - matplotlib, where it is shown
 
-        return notebook_html(self.report)
+        with speaking(self.lang):
+            return notebook_html(self.report)
 
     @property
     def verdict(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "BadInputError",
     "DiagnoseError",
+    "NoLogsError",
     "NotAllowedError",
     "ReadError",
     "RunNotFoundError",
@@ -22,6 +23,10 @@ class BadInputError(DiagnoseError):
     """The command line, the config or the place to look is wrong."""
 
     exit_status = 2
+
+
+class NoLogsError(BadInputError):
+    """The place to look is not there, or holds no log; one may come yet."""
 
 
 class RunNotFoundError(BadInputError):

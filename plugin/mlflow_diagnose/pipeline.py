@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from curve_analyzers.engine import diagnose
 from curve_analyzers.settle import prepare
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, NotAllowedError, WriteError
+from mlflow_diagnose.language import ENGLISH, speaking
 from mlflow_diagnose.patience import may_pass
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def write_summary(report: Report, logdir: str | os.PathLike[str], *, force: bool
     """
     from mlflow_diagnose.writers.tensorboard_summary import TensorBoardSummary  # noqa: PLC0415 - slow to import
 
-    TensorBoardSummary(logdir, force=force).write(report)
+    with speaking(ENGLISH):  # whoever looks at the logdir shares it
+        TensorBoardSummary(logdir, force=force).write(report)
 
 
 def take_out(run_id: str, tracking_uri: str | None) -> tuple[list[str], list[str]]:
@@ -200,8 +202,10 @@ def _files(report: Report) -> dict[str, bytes]:
     from mlflow_diagnose.report.page import page  # noqa: PLC0415 - the same
     from mlflow_diagnose.writers.json_ import to_text  # noqa: PLC0415 - the same
 
+    with speaking(ENGLISH):  # its one font has the letters of few languages
+        picture = chart_png(report)
     return {
         "report.html": page(report).encode(),
-        "curves.png": chart_png(report),
+        "curves.png": picture,
         "findings.json": to_text([report]).encode(),
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from curve_analyzers.saying import say
 from mlflow_diagnose.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def print_table(judged: Iterable[tuple[Report, Mapping[str, Any]]], file: TextIO
     notes: list[str] = []
     for report, views in judged:
         rows.append(views["row"])
-        notes += [f"{report.run.run_id}: {note}" for note in report.run.notes[:NOTES]]
+        notes += [say("{run}: {note}", run=report.run.run_id, note=note) for note in report.run.notes[:NOTES]]
     try:
         print_summary(rows, console)
         print_notes(notes, console)

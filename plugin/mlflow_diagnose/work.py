@@ -18,6 +18,7 @@ from mlflow_diagnose.config import Settings
 from mlflow_diagnose.errors import BadInputError, DiagnoseError, NotAllowedError
 from mlflow_diagnose.extensions import StrangeWriter, writer_for
 from mlflow_diagnose.failures import bug
+from mlflow_diagnose.language import speaking, spoken
 from mlflow_diagnose.patience import Patience, may_pass
 from mlflow_diagnose.readers import Reader, open_source
 from mlflow_diagnose.readers.tracking.tracked import PAGE
@@ -50,6 +51,7 @@ class Job:
         views: What else to make of each report while it has its points, by name, for `Done.views`.
         summary: Whether to write the diagnosis beside the logs of the logdir.
         event_files: Whether to read event files among a run's artifacts where it has curves of its own, too.
+        lang: The language of pages and views; by default the one in use where the job is made.
         send_to: Writers of other packages that get each report, by name, perhaps with an argument behind it. Never
             shown: an argument may be a secret.
     """
@@ -69,6 +71,7 @@ class Job:
     views: Mapping[str, Callable[[Report], Any]] = field(default_factory=dict, repr=False)
     summary: bool = False
     event_files: bool = False
+    lang: str = field(default_factory=spoken)
     send_to: Sequence[str] = field(default=(), repr=False)
 
 
@@ -119,6 +122,10 @@ class Worker:
         return self._one(raw.run_id, raw, write)
 
     def _one(self, run_id: str, raw: RawRun | DiagnoseError, write: Callable[[Report], bool] = lambda _: True) -> Done:
+        with speaking(self.job.lang):
+            return self._become(run_id, raw, write)
+
+    def _become(self, run_id: str, raw: RawRun | DiagnoseError, write: Callable[[Report], bool]) -> Done:
         report, written, views = None, False, dict[str, Any]()
         try:
             if isinstance(raw, DiagnoseError) and may_pass(raw):

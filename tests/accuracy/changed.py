@@ -17,21 +17,28 @@ if TYPE_CHECKING:
 
 __all__ = ["noisier", "thinned"]
 
+DOZEN = 12
 JUDGED = {Kind.LOSS, Kind.ERROR, Kind.SCORE, Kind.REWARD}
 
 
 def thinned(run: RawRun, every: int) -> RawRun:
-    """A run of whose curves every so many points were logged, the first among them."""
-    curves = [
-        replace(
-            curve,
-            steps=curve.steps[::every],
-            values=curve.values[::every],
-            wall_times=None if curve.wall_times is None else curve.wall_times[::every],
-        )
-        for curve in run.curves
-    ]
-    return replace(run, curves=curves)
+    """A run of whose curves every so many points were logged, the first among them, but a dozen of each if there are.
+
+    With fewer than a dozen evaluations nothing can be told of them, whatever the rule.
+    """
+    return replace(
+        run, curves=[_thinned(curve, max(min(every, len(curve.values) // DOZEN), 1)) for curve in run.curves]
+    )
+
+
+def _thinned(curve: RawCurve, every: int) -> RawCurve:
+    times = curve.wall_times
+    return replace(
+        curve,
+        steps=curve.steps[::every],
+        values=curve.values[::every],
+        wall_times=None if times is None else times[::every],
+    )
 
 
 def noisier(run: RawRun) -> RawRun:

@@ -33,7 +33,8 @@ class LabelledRun:
         run: Its curves as a reader would give them.
         kind: What was done, a row of the table in fixtures/labelled/README.md.
         label: The rule that is to find it, or `healthy`.
-        also: Rules whose fault the run has as well: by construction, or as the training showed beside its twin.
+        also: Rules whose fault the run has as well, a healthy one too: by construction, or as the training's own truth
+            shows, which no rule sees.
         shows: Whether the fault had an effect on the training, measured beside its healthy twin; of a healthy run,
             whether it went as it should.
     """
@@ -68,7 +69,7 @@ def load(part: str) -> list[LabelledRun]:
             RawRun("mlflow", entry["run"], entry["run"], curves.get(entry["run"], ()), entry["params"]),
             entry["kind"],
             entry["label"],
-            frozenset(entry["also"]) | (frozenset() if entry["label"] == HEALTHY else frozenset(entry["measured"])),
+            frozenset(entry["also"]) | frozenset(entry["measured"]),
             bool(entry["shows"]),
         )
         for entry in entries

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from accuracy.scores import Scores
+    from collections.abc import Sequence
+
+    from accuracy.scores import Judged, Scores
 
 __all__ = ["HEADING", "section", "tables"]
 
@@ -14,9 +16,9 @@ ABOUT = """\
 Measured on really trained models with one planted fault each, or none, of
 [fixtures/labelled](../fixtures/labelled/README.md): on the part whose runs, seeds and data sets were not looked at
 when rules were written, thresholds decided (`python -m accuracy.thresholds`) and confidences calibrated
-(`python -m accuracy.calibrate`). A finding is right where its fault was planted, or is there by construction as well;
-what it explains is not counted. Recall counts the runs in which the fault had an effect on the training, measured
-beside the same training without it.
+(`python -m accuracy.calibrate`). A finding is right where its fault was planted, is there by construction as well, or
+is true of the run by the training's own loss on data that no user sees; what it explains is not counted. Recall counts
+the runs in which the fault had an effect on the training, measured beside the same training without it.
 """
 
 
@@ -28,10 +30,12 @@ def section(scores: Scores) -> str:
 def tables(scores: Scores) -> str:
     """Figures of a part: in all, for each rule, the confusions of verdicts, the calibration of confidence."""
     healthy, alarms = scores.healthy(), scores.false_alarms()
+    warned = sum(any(each.blamed) for each in healthy)
     lines = [
         f"- {len(scores.judged)} runs, {len(healthy)} of them healthy",
         f"- macro-F1 over {len(scores.rules())} planted faults: {scores.macro_f1():.3f}",
-        f"- healthy runs with a warning: {len(alarms)} ({len(alarms) / max(len(healthy), 1):.1%})",
+        f"- healthy runs with a warning that is not true of them: {_share(len(alarms), healthy)}",
+        f"- healthy runs with any warning, as of hours in which nothing was gained: {_share(warned, healthy)}",
         f"- the planted fault, where it shows, is the verdict in {scores.verdict_share():.1%}",
         "",
         "| rule | runs | precision | recall | F1 | is the verdict |",
@@ -50,6 +54,10 @@ def tables(scores: Scores) -> str:
         for each in scores.calibration()
     ]
     return "\n".join(lines)
+
+
+def _share(count: int, runs: Sequence[Judged]) -> str:
+    return f"{count} ({count / max(len(runs), 1):.1%})"
 
 
 def _sorted(scores: Scores) -> list[tuple[tuple[str, str], int]]:

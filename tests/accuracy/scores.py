@@ -112,7 +112,8 @@ class Scores:
     def false_alarms(self) -> list[Judged]:
         """The healthy runs that were called unhealthy for something that is not so.
 
-        A run that was resumed a day later and learned well stood still for a day: `stalled_training` may say so.
+        A run that was resumed a day later and learned well stood still for a day: `stalled_training` may say so. One
+        that learned all it could in its first fifth wasted the rest, whether that was planted or not.
         """
         return [each for each in self.healthy() if any(not each.right(finding) for finding in each.blamed)]
 

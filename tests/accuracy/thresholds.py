@@ -3,7 +3,7 @@
     PYTHONPATH=tests python -m accuracy.thresholds [RULE...] [--write]
 
 Each threshold is tried at multiples of its value, all else as it is. What counts is the F1 of its rule on the runs of
-the tuning part, and every healthy run that it would call unhealthy costs as much as two missed faults. Of the values
+the tuning part, and each healthy run wrongly called unhealthy costs as much as two missed faults. Of the values
 that are as good as the best the one in the middle of the widest stretch is taken, as it is the furthest from failing;
 the value that stands is kept where nothing is better. `--write` puts the chosen values into the rules' files.
 
@@ -51,7 +51,10 @@ class Tuning:
             Judged(run, _again(report, rules, place)) for run, report in zip(self.runs, self.reports, strict=True)
         ]
         scores = Scores(judged)
-        alarms = sum(any(finding.rule == rule.name for finding in each.blamed) for each in scores.healthy())
+        alarms = sum(
+            any(finding.rule == rule.name and not each.right(finding) for finding in each.blamed)
+            for each in scores.healthy()
+        )
         own = next((each for each in scores.rules() if each.rule == rule.name), None)
         return (own.f1 - 2 * alarms / own.planted) if own else -float(alarms)
 

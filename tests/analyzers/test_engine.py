@@ -96,6 +96,17 @@ def test_a_circle_has_a_beginning():
     assert [finding.consequence_of for finding in report.findings] == [None, "b", "b"]
 
 
+def test_a_circle_of_one_way_has_a_beginning():
+    """A explains B, B explains C, C explains A: none is lost, the earliest is the cause of all, D of B is too."""
+    rules = [
+        Says(word=name, first_step=at, effects=effects)
+        for name, at, effects in (("a", 5, ("b",)), ("b", 3, ("c", "d")), ("c", 4, ("a",)), ("d", 1, ()))
+    ]
+    report = diagnose(run(train_loss=decay()).build(), rules)
+    assert report.verdict == "b"
+    assert {f.rule: f.consequence_of for f in report.findings} == {"b": None, "a": "b", "c": "b", "d": "b"}
+
+
 def test_info_makes_no_run_unhealthy_and_explains_nothing():
     """Only warnings and worse are verdicts and causes."""
     rules = [Says(word="a", severity=Severity.INFO, effects=("b",)), Says(word="b")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import reports
+from collisions import COLLISIONS
 from mlflow_diagnose.report.page import page as html_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
@@ -66,22 +67,3 @@ def test_a_name_of_another_script_is_itself(page):
     page.set_content(html_of(reports.hostile()))
     texts = page.locator("svg:visible text").all_text_contents()
     assert any(reports.JAPANESE in text for text in texts)
-
-
-COLLISIONS = """() => {
-  const svg = [...document.querySelectorAll('svg')].find(one => one.checkVisibility());
-  if (!svg) return [];
-  const frame = svg.getBoundingClientRect();
-  const texts = [...svg.querySelectorAll('text')].filter(each => each.textContent.trim());
-  const boxes = texts.map(each => [each.textContent, each.getBoundingClientRect()]);
-  const found = [];
-  boxes.forEach(([text, box], place) => {
-    if (box.left < frame.left - 1 || box.right > frame.right + 1) found.push(`${text} leaves the picture`);
-    for (const [other, beside] of boxes.slice(place + 1)) {
-      const across = Math.min(box.right, beside.right) - Math.max(box.left, beside.left);
-      const down = Math.min(box.bottom, beside.bottom) - Math.max(box.top, beside.top);
-      if (across > 1 && down > Math.min(box.height, beside.height) / 3) found.push(`${text} over ${other}`);
-    }
-  });
-  return found;
-}"""

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 import eventlogs
 from mlflow_diagnose.cli import main
-from tensorboard_server import tensorboard
+from tensorboard_server import data_server, tensorboard
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("tensorboard")]
 
@@ -194,7 +194,7 @@ def test_new_points_change_the_page(logdir, board, visit):
     heading = opened(frame).get_by_role("heading", level=2)
     expect(heading).not_to_have_text("training now", timeout=PATIENT)
     assert heading.inner_text() != "Overfitting"
-    frame.locator("summary", has_text="Curves and their roles").click()
+    frame.locator("summary", has_text="If you disagree").click()
     expect(frame.locator("details[open] td", has_text=re.compile("^24$"))).to_have_count(2)
     with log.open("ab") as file:
         for event in events(train[24:], val[24:], first=24):
@@ -299,14 +299,57 @@ def test_the_list_is_filtered_and_ordered(board, visit):
     expect(frame.locator(".runs .badge").last).to_have_class("badge healthy")
 
 
-def test_what_the_data_provider_gives_is_judged_too(logdir, serve, visit):
-    """Where TensorBoard was not started on one folder: the same verdict, under TensorBoard's name of the run."""
-    address = serve(logdir, "--logdir_spec", f"mine:{logdir}")
-    frame = inside(visit(address))
-    pick(frame, "mine/resnet18-finetune")
+@pytest.mark.parametrize(
+    ("options", "run"),
+    [
+        (["--logdir_spec", "mine:{0},other:{1}"], "mine/resnet18-finetune"),
+        (["--logdir", "file://{0}"], "resnet18-finetune"),
+        (["--logdir", "{0}", "--load_fast", "true"], "resnet18-finetune"),
+        (["--logdir", "{0}", "--load_fast", "false"], "resnet18-finetune"),
+    ],
+    ids=["several logdirs", "a URL", "the data server", "the old loader"],
+)
+def test_however_it_was_started_every_point_counts(options, run, logdir, serve, visit, tmp_path):
+    """The same verdict under TensorBoard's name of the run, whatever sample TensorBoard itself keeps."""
+    (tmp_path / "none").mkdir()
+    told = [option.format(logdir, tmp_path / "none") for option in options]
+    frame = inside(visit(serve(logdir, *told, "--samples_per_plugin", "scalars=10")))
+    pick(frame, run)
     assert opened(frame).get_by_role("heading", level=2).inner_text() == "Overfitting"
+    frame.locator("summary", has_text="If you disagree").click()
+    expect(frame.locator("details[open] td", has_text=re.compile("^60$"))).to_have_count(3)
     frame.locator("summary", has_text="Parameters").click()
     assert frame.locator("tr", has_text="layers").inner_text().split() == ["layers", "4"]
+
+
+def test_where_there_are_no_files_the_data_provider_is_asked(logdir, serve, visit):
+    """A data server somewhere else gives what it keeps; the run says that this is a sample."""
+    with data_server(logdir) as address:
+        frame = inside(visit(serve(logdir, "--grpc_data_provider", address, "--samples_per_plugin", "scalars=10")))
+        pick(frame, "baseline")
+        frame.locator("summary", has_text="If you disagree").click()
+        expect(frame.locator("details[open]")).to_contain_text("judged on a sample: TensorBoard keeps 10 points")
+        expect(frame.locator("details[open] td", has_text=re.compile("^10$"))).to_have_count(2)
+
+
+def test_a_config_file_in_the_logdir_is_followed(serve, visit, tmp_path):
+    """What the tab tells to write into it changes the verdict under the open tab; a wrong file is told."""
+    train, val = overfit(60)
+    eventlogs.write(tmp_path / "runs" / "a", events(train, val, names=("train/loss", "mine")))
+    frame = inside(visit(serve(tmp_path / "runs")))
+    pick(frame, "a")
+    heading = opened(frame).get_by_role("heading", level=2)
+    assert heading.inner_text() != "Overfitting"
+    frame.locator("summary", has_text="If you disagree").click()
+    lines = frame.locator("details[open] pre").inner_text()
+    assert lines.startswith('[roles]\n"train/loss" = "train_loss"')
+    config = tmp_path / "runs" / "mlflow-diagnose.toml"
+    config.write_text(f"{lines}\n".replace('"train/loss"', '"mine" = "val_loss"\n"train/loss"'), "utf-8")
+    expect(heading).to_have_text("Overfitting", timeout=PATIENT)
+    expect(frame.locator("details[open]")).to_contain_text(f"Judged by what {config} says.")
+    config.write_text("[roles]\nmine = 3\n", "utf-8")
+    expect(frame.get_by_role("alert")).to_contain_text("roles.mine = 3", timeout=PATIENT)
+    expect(heading).to_have_text("Overfitting")
 
 
 def test_two_thousand_runs_load(serve, visit, tmp_path):

@@ -322,6 +322,14 @@ class TestRuns:
         (run,) = json.loads(call(*runs("overfitting", "--config", config, "--format", "json")).out)["runs"]
         assert (run["verdict"], run["findings"]) == ("healthy", [])
 
+    def test_the_config_file_of_the_folder_is_found(self, call, runs, tmp_path, monkeypatch):
+        """Where none is named; the text says by which file it was judged."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "mlflow-diagnose.toml").write_text('ignore = ["overfitting"]\n', "utf-8")
+        (run,) = json.loads(call(*runs("overfitting", "--format", "json")).out)["runs"]
+        assert "overfitting" not in {finding["rule"] for finding in run["findings"]}
+        assert "judging by mlflow-diagnose.toml" in call(*runs("overfitting")).err
+
     def test_a_mapped_role_is_used(self, call, runs):
         """A map written for many runs may name what this one does not have."""
         args = ["unnamed", "--format", "json", "--map", "a=train_loss", "--map", "b=val_loss", "--map", "c=val_f1"]

@@ -9,7 +9,7 @@ import pytest
 from curve_analyzers.hyperparameters import Meaning
 from curve_analyzers.registry import all_rules, rule_named
 from mlflow_diagnose.cli import main
-from mlflow_diagnose.config import Settings, load_settings
+from mlflow_diagnose.config import Settings, found_config, load_settings
 from mlflow_diagnose.errors import BadInputError
 
 
@@ -137,3 +137,30 @@ def test_many_runs_in_a_file_and_on_the_command_line(config):
     assert load_settings(ignore=["experiment"]).experiment_rules == ()
     with pytest.raises(BadInputError, match="'speed' is nothing a param can mean"):
         load_settings(params={"tempo": "speed"})
+
+
+def test_a_file_that_nobody_names(tmp_path):
+    """The first folder that has one: our own file before the project's, which counts where it speaks of us."""
+    logs, here = tmp_path / "logs", tmp_path / "here"
+    logs.mkdir()
+    here.mkdir()
+    assert found_config(logs, here, tmp_path / "none") is None
+    (logs / "pyproject.toml").write_text("[tool.ruff]\n# no [tool.mlflow-diagnose] here", "utf-8")
+    project = here / "pyproject.toml"
+    project.write_text('[project]\nname = "x"\n[tool.mlflow-diagnose.rules.overfitting]\nrise = 0.5\n', "utf-8")
+    assert found_config(logs, here) == project
+    rule = next(rule for rule in load_settings(project).rules if rule.name == "overfitting")
+    assert rule.rise == 0.5
+    own = here / "mlflow-diagnose.toml"
+    own.write_text('ignore = ["overfitting"]', "utf-8")
+    assert found_config(logs, here) == own
+    assert found_config(logs) is None
+
+
+@pytest.mark.parametrize("text", ["[tool]\nmlflow-diagnose = 3", "[tool.mlflow-diagnose]\nselekt = []", "["])
+def test_a_project_that_is_wrong(tmp_path, text):
+    """One line that names the file."""
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(BadInputError, match=r"pyproject\.toml"):
+        load_settings(path)

@@ -196,7 +196,8 @@ def test_a_git_lfs_pointer_that_was_fetched(tmp_path):
 
 def test_what_is_kept_is_bounded(tmp_path, monkeypatch):
     """Beyond that the files that were used longest ago are forgotten, and read from their beginning where they grow."""
-    monkeypatch.setattr(event_cache, "MOST_POINTS", 10)
+    room = 2 * (event_cache.FILE + event_cache.TAG + 5)  # of two files of a tag and five points
+    monkeypatch.setattr(event_cache, "MOST_POINTS", room)
     for name in "abcd":
         write_bytes(tmp_path / name, map(record, curve("loss", [4, 3, 2, 1])))
     reader = TensorBoardReader(tmp_path)
@@ -205,7 +206,7 @@ def test_what_is_kept_is_bounded(tmp_path, monkeypatch):
         write_bytes(tmp_path / name, map(record, curve("loss", [4, 3, 2, 1, 0])))
     assert assert_as_fresh(reader) == ["a", "d"]
     held = reader._cache._held.values()  # noqa: SLF001 - nowhere else does it show
-    assert sum(len(points) for each in held for points in each.points.values()) <= 10
+    assert len(held) == 2
 
 
 def test_a_file_that_cannot_be_read_for_a_while(tmp_path, monkeypatch):

@@ -143,7 +143,7 @@ def test_a_dispute_is_ready_to_type():
     assert told.map_command == f"mlflow-diagnose {report.run.run_id} --map train/loss=train_loss"
     assert told.ignore_command.endswith(" --ignore overfitting")
     odd = dispute(replace(report, run=replace(report.run, source="tensorboard", run_id="a; rm -rf $HOME")))
-    assert odd.config_command == "mlflow-diagnose --logdir LOGDIR 'a; rm -rf $HOME' --config diagnose.toml"
+    assert odd.config_command == "mlflow-diagnose --logdir LOGDIR 'a; rm -rf $HOME' --config mlflow-diagnose.toml"
 
 
 @pytest.mark.parametrize(

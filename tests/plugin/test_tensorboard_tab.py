@@ -16,14 +16,16 @@ from tensorboard.context import RequestContext
 import eventlogs
 import reports
 from mlflow_diagnose import diagnose_logdir
-from mlflow_diagnose.config import load_settings
 from mlflow_diagnose.errors import DiagnoseError, ReadError, RunNotFoundError
+from mlflow_diagnose.readers.events import event_files
+from mlflow_diagnose.readers.events.buffers import Buffer
 from mlflow_diagnose.readers.tensorboard import TensorBoardReader
-from mlflow_diagnose.report.chart import COLOURS
+from mlflow_diagnose.report.templates import COLOURS
 from mlflow_diagnose.tensorboard_plugin import board as boards
 from mlflow_diagnose.tensorboard_plugin.answers import answer_of, chart_of, row_of
 from mlflow_diagnose.tensorboard_plugin.board import Board
-from mlflow_diagnose.tensorboard_plugin.logs import LocalLogs, local_folder
+from mlflow_diagnose.tensorboard_plugin.judging import Judging
+from mlflow_diagnose.tensorboard_plugin.logs import EitherLogs, FileLogs, logdirs_of
 from mlflow_diagnose.tensorboard_plugin.plugin import STATIC
 from mlflow_diagnose.tensorboard_plugin.provided import ProvidedLogs
 from mlflow_diagnose.tensorboard_plugin.rows import Row, page_of
@@ -53,6 +55,13 @@ def provided(logdir, sample=None):
     multiplexer.AddRunsFromDirectory(str(logdir))
     multiplexer.Reload()
     return ProvidedLogs(MultiplexerDataProvider(multiplexer, str(logdir)), "", RequestContext(), sample)
+
+
+class LocalLogs(FileLogs):
+    """The logs of one folder."""
+
+    def __init__(self, folder):
+        super().__init__({"": str(folder)})
 
 
 class CountedLogs(LocalLogs):
@@ -98,20 +107,21 @@ def judged(board):
 
 
 @pytest.mark.parametrize(
-    ("flags", "folder"),
+    ("flags", "logdirs"),
     [
-        ({"logdir": "/runs"}, "/runs"),
-        ({"logdir": "/runs", "logdir_spec": ""}, "/runs"),
-        ({"logdir": "", "logdir_spec": "a:/runs"}, None),
-        ({"logdir": "gs://bucket/runs"}, None),
-        ({}, None),
+        ({"logdir": "/runs"}, {"": "/runs"}),
+        ({"logdir": "/runs", "logdir_spec": ""}, {"": "/runs"}),
+        ({"logdir": "gs://bucket/runs"}, {"": "gs://bucket/runs"}),
+        ({"logdir": "", "logdir_spec": "a:/runs,b:s3://bucket/b:c"}, {"a": "/runs", "b": "s3://bucket/b:c"}),
+        ({"logdir_spec": "/odd:name,s3://bucket"}, {"": "/odd:name", "s3://bucket": "s3://bucket"}),
+        ({"logdir_spec": "here,,there:"}, {"": "here"}),
+        ({}, {}),
     ],
 )
-def test_which_logdir_is_a_folder_of_this_machine(flags, folder):
-    """As TensorBoard's flags tell it."""
-    found = local_folder(type("Flags", (), flags)())
-    assert found == (folder and Path(folder))
-    assert local_folder(None) is None
+def test_what_tensorboard_was_started_on(flags, logdirs):
+    """As TensorBoard's flags tell it, several with their names."""
+    assert logdirs_of(type("Flags", (), flags)()) == logdirs
+    assert logdirs_of(None) == {}
 
 
 def test_a_scan_tells_what_grew(tmp_path):
@@ -126,6 +136,52 @@ def test_a_scan_tells_what_grew(tmp_path):
     after = logs.scan()
     assert [name for name in before if before[name] != after[name]] == ["c"]
     assert {curve.name: len(curve.steps) for curve in logs.read("c").curves} == {"train/loss": 40, "val/loss": 41}
+
+
+def test_of_a_file_that_grew_only_what_is_new_is_read(tmp_path, monkeypatch):
+    """The rest of it is not even looked at."""
+    path = eventlogs.write(tmp_path / "a", falling())
+    logs = LocalLogs(tmp_path)
+    logs.scan()
+    logs.read("a")
+    new = eventlogs.curve("val/loss", [0.5], first=40)
+    append(path, new)
+    sizes = []
+
+    class Noted(Buffer):
+        def __init__(self, data):
+            super().__init__(data)
+            sizes.append(len(data) - len(event_files.PADDING))
+
+    monkeypatch.setattr(event_files, "Buffer", Noted)
+    logs.scan()
+    assert {curve.name: len(curve.steps) for curve in logs.read("a").curves} == {"train/loss": 40, "val/loss": 41}
+    assert sizes == [sum(len(eventlogs.record(event)) for event in new)]
+
+
+def test_several_logdirs_are_one_list(tmp_path):
+    """Each run is named as TensorBoard names it, by its logdir's name and its place there; no point is left out."""
+    long = eventlogs.curve("train/loss", 2 * np.exp(-np.linspace(0, 5, 3000)))
+    eventlogs.write(tmp_path / "one" / "long", long)
+    eventlogs.write(tmp_path / "two", falling())
+    logs = FileLogs({"first": str(tmp_path / "one"), "second": str(tmp_path / "two"), "none": str(tmp_path / "no")})
+    assert list(logs.scan()) == ["first/long", "second"]
+    run = logs.read("first/long")
+    assert (run.run_id, [len(curve.steps) for curve in run.curves]) == ("first/long", [3000])
+    assert logs.read("second").run_id == "second"
+
+
+def test_a_logdir_behind_a_url(tmp_path):
+    """It is read where it is; where that cannot be, TensorBoard is asked, and the run says why."""
+    eventlogs.write(tmp_path / "a", falling())
+    logs = FileLogs({"": tmp_path.as_uri()})
+    assert list(logs.scan()) == ["a"]
+    assert {len(curve.steps) for curve in logs.read("a").curves} == {40}
+    assert logs.rest > FileLogs({"": str(tmp_path)}).rest
+    either = EitherLogs(FileLogs({"": "nosuch://bucket/runs"}), lambda: provided(tmp_path))
+    assert list(either.scan()) == ["a"]
+    assert either.read("a").notes[-1].startswith("read through TensorBoard, as nosuch://bucket/runs ")
+    assert EitherLogs(logs, pytest.fail).scan() == logs.scan()
 
 
 def test_a_logdir_may_come_later_and_change(tmp_path):
@@ -190,7 +246,7 @@ def test_a_sample_is_told(tmp_path):
 def test_the_verdicts_are_those_of_the_command_line():
     """In the order of the logs."""
     logdir = FRAMEWORKS / "torch" / "log"
-    rows = judged(Board(LocalLogs(logdir), load_settings))
+    rows = judged(Board(LocalLogs(logdir), Judging()))
     told = {name: diagnosis.status for name, diagnosis in diagnose_logdir(logdir).items()}
     assert {row.run_id: row.status for row in rows} == told
     assert len(set(told.values())) > 1
@@ -202,7 +258,7 @@ def test_only_what_changed_is_judged_again(tmp_path, monkeypatch):
     path = eventlogs.write(tmp_path / "grows", falling()[:10])
     eventlogs.write(tmp_path / "stays", falling())
     logs = CountedLogs(tmp_path)
-    board = Board(logs, load_settings)
+    board = Board(logs, Judging())
     first = {row.run_id: row for row in judged(board)}
     version = board.listed().version
     time.sleep(0.3)
@@ -218,7 +274,7 @@ def test_a_run_that_cannot_be_read_costs_the_others_nothing(tmp_path):
     """It is listed with the reason, and the reason is told where it is opened."""
     for name in "abc":
         eventlogs.write(tmp_path / name, falling())
-    board = Board(CountedLogs(tmp_path, broken="b"), load_settings)
+    board = Board(CountedLogs(tmp_path, broken="b"), Judging())
     assert [row.status for row in judged(board)] == ["healthy", "unreadable", "healthy"]
     with pytest.raises(DiagnoseError, match="run b is broken"):
         board.whole("b", 5)
@@ -231,7 +287,7 @@ def test_logs_that_fail_for_a_while_cost_no_verdict(tmp_path, monkeypatch):
     monkeypatch.setattr(boards, "SCAN_EVERY", 0.05)
     eventlogs.write(tmp_path / "a", falling())
     logs = FailingLogs(tmp_path)
-    board = Board(logs, load_settings)
+    board = Board(logs, Judging())
     rows = judged(board)
     logs.fails = True
     assert eventually(board.listed, lambda listed: listed.trouble).rows == rows
@@ -245,7 +301,7 @@ def test_an_opened_run_comes_before_the_others(tmp_path):
     for number in range(60):
         eventlogs.write_bytes(tmp_path / f"{number:02}", [eventlogs.version(), *map(eventlogs.record, falling())])
     logs = CountedLogs(tmp_path)
-    board = Board(logs, load_settings)
+    board = Board(logs, Judging())
     report, answer = board.whole("59", 30)
     assert report.run.run_id == json.loads(answer.body)["id"] == "59"
     assert logs.reads.index("59") < 10
@@ -257,7 +313,7 @@ def test_few_reports_are_kept_whole(tmp_path, monkeypatch):
     for name in "abc":
         eventlogs.write(tmp_path / name, falling())
     logs = CountedLogs(tmp_path)
-    board = Board(logs, load_settings)
+    board = Board(logs, Judging())
     judged(board)
     for name in "abca":
         assert board.whole(name, 30)[0].run.run_id == name
@@ -269,11 +325,34 @@ def test_nothing_is_done_where_nobody_looks(tmp_path, monkeypatch):
     monkeypatch.setattr(boards, "LOOKING", 0.2)
     monkeypatch.setattr(boards, "SCAN_EVERY", 0.05)
     eventlogs.write(tmp_path / "a", falling())
-    board = Board(LocalLogs(tmp_path), load_settings)
+    board = Board(LocalLogs(tmp_path), Judging())
     judged(board)
     eventually(lambda: board._thread, lambda thread: thread is None)  # noqa: SLF001 - it tells nobody else
     eventlogs.write(tmp_path / "b", falling())
     eventually(board.listed, lambda listed: len(listed.rows) == 2)
+
+
+def test_the_config_file_of_the_logdir_holds(tmp_path, monkeypatch):
+    """As it comes, changes and goes all runs are judged anew; a wrong one is told, and what held before it holds on."""
+    monkeypatch.setattr(boards, "SCAN_EVERY", 0.05)
+    t = np.linspace(0, 1, 60)
+    rising = np.where(t < 0.4, 0.6 + 1.7 * np.exp(-9 * t), 0.65 + 0.8 * (t - 0.4).clip(0))
+    train = eventlogs.curve("train/loss", 0.02 + 2 * np.exp(-6 * t))
+    eventlogs.write(tmp_path / "a", [*train, *eventlogs.curve("mine", rising)])
+    board = Board(LocalLogs(tmp_path), Judging([str(tmp_path)]))
+    assert judged(board)[0].verdict != "Overfitting"
+    config = tmp_path / "mlflow-diagnose.toml"
+    config.write_text('[roles]\nmine = "val_loss"\n', "utf-8")
+    eventually(board.listed, lambda listed: listed.rows[0].verdict == "Overfitting")
+    told = json.loads(board.whole("a", 30)[1].body)
+    assert told["config"] == str(config)
+    assert told["role_lines"] == ["[roles]", '"train/loss" = "train_loss"']
+    config.write_text('[roles]\nmine = "val_lost"\n', "utf-8")
+    listed = eventually(board.listed, lambda listed: listed.trouble)
+    assert listed.trouble.startswith("Still judged as before: the config file ")
+    assert listed.rows[0].verdict == "Overfitting"
+    config.unlink()
+    eventually(board.listed, lambda listed: listed.rows[0].verdict != "Overfitting" and not listed.trouble)
 
 
 # What the page gets.

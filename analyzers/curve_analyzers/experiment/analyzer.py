@@ -12,13 +12,22 @@ from curve_analyzers.experiment.examples import SweepExample
 from curve_analyzers.experiment.findings import ExperimentFinding
 from curve_analyzers.findings import Severity
 from curve_analyzers.rule import Rule, threshold
+from curve_analyzers.saying import say
 from curve_analyzers.wording import count
 
 __all__ = ["CannotTell", "ExperimentAnalyzer", "threshold"]
 
 
 class CannotTell(Exception):  # noqa: N818 - an answer, not an error
-    """Raised by a rule that looked and cannot say either way; its words are the reason."""
+    """Raised by a rule that looked and cannot say either way; its words are the reason.
+
+    Attributes:
+        why: The reason as it was given, which an exception's own text is not where it is a message.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +59,11 @@ class ExperimentAnalyzer(Rule, ABC):
     def skip_reason(self, experiment: Experiment) -> str | None:
         """Why the rule cannot judge these runs; None where it can."""
         if len(experiment) < self.least:
-            return f"cannot tell with {count(len(experiment), 'run')} that can be compared; {self.least} are needed"
+            return say(
+                "cannot tell with {runs} that can be compared; {least} are needed",
+                runs=count(len(experiment), "run"),
+                least=self.least,
+            )
         return self.missing(experiment)
 
     @property

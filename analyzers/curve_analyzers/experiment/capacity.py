@@ -12,6 +12,7 @@ from curve_analyzers.experiment.factors import CAPACITY, REGULARIZATION, Factor
 from curve_analyzers.experiment.statistics import ANY_SHARE, Effect, median_by_level, ranks
 from curve_analyzers.hyperparameters import Meaning, meaning_of, number
 from curve_analyzers.model import Floats, Ints
+from curve_analyzers.saying import say
 
 __all__ = ["CAUSES", "Case", "Cause", "case_of", "sizes_of"]
 
@@ -63,12 +64,26 @@ def optimisation(case: Case) -> Cause | None:
         return None
     small, large = (experiment.shown(cost) for cost in case.medians(experiment.training))
     failed = int(experiment.failed[case.large].sum())
-    told = f", and {failed} of the {len(case.large)} largest did not train at all" if failed else ""
-    with_rate = f" {rate.factor.name} decides as well: each size needs its own." if rate else ""
+    told = (
+        say(
+            ", and {failed} of the {largest} largest did not train at all",
+            failed=failed,
+            largest=len(case.large),
+        )
+        if failed
+        else ""
+    )
+    with_rate = say(" {factor} decides as well: each size needs its own.", factor=rate.factor.name) if rate else ""
     return Cause(
-        "optimisation",
-        f"They fit their own training data worse ({small:.4g} and {large:.4g}){told}: that is a matter of "
-        f"optimisation, not of overfitting.{with_rate}",
+        say("optimisation"),
+        say(
+            "They fit their own training data worse ({small:.4g} and {large:.4g}){told}: that is a "
+            "matter of optimisation, not of overfitting.{with_rate}",
+            small=small,
+            large=large,
+            told=told,
+            with_rate=with_rate,
+        ),
         tuple(case.small.tolist()),
         params,
         min(effect.sure_sign, 0.95),
@@ -91,9 +106,13 @@ def _at_the_best_rate(case: Case, rate: Effect) -> Cause | None:
         return None
     runs = np.flatnonzero((codes == best) | (codes == worst))
     return Cause(
-        "optimisation",
-        f"At {rate.factor.at(best)} the larger models are the better ones, at {rate.factor.at(worst)} the worse ones: "
-        "the rate keeps them from using their size.",
+        say("optimisation"),
+        say(
+            "At {best} the larger models are the better ones, at {worst} the worse ones: the rate "
+            "keeps them from using their size.",
+            best=rate.factor.at(best),
+            worst=rate.factor.at(worst),
+        ),
         tuple(runs.tolist()),
         rate.factor.params,
         min(rate.sure_of_share(ANY_SHARE), 0.8),
@@ -108,9 +127,14 @@ def regularization(case: Case) -> Cause | None:
         if level and training and level.worse and training.worse and _suffers_more(case, level.factor):
             factor = level.factor
             return Cause(
-                "regularization",
-                f"{factor.name} holds them down, the larger the more: from {factor.levels[0]} to {factor.levels[-1]} "
-                "it makes training and held-out data worse.",
+                say("regularization"),
+                say(
+                    "{factor} holds them down, the larger the more: from {least} to {most} it makes "
+                    "training and held-out data worse.",
+                    factor=factor.name,
+                    least=factor.levels[0],
+                    most=factor.levels[-1],
+                ),
                 tuple(np.flatnonzero(factor.codes == len(factor.levels) - 1).tolist()),
                 factor.params,
                 min(level.sure_sign, training.sure_sign, 0.95),
@@ -118,9 +142,13 @@ def regularization(case: Case) -> Cause | None:
     if (effect := case.effect("training")) and effect.worse and (held := _held_down(case)):
         _, gap = case.medians(experiment.gap)
         return Cause(
-            "regularization",
-            f"The largest end worse in training than on held-out data (by {-gap:.3g}) under {held[1]}: "
-            "they are held down more the larger they are.",
+            say("regularization"),
+            say(
+                "The largest end worse in training than on held-out data (by {gap:.3g}) under {held}: "
+                "they are held down more the larger they are.",
+                gap=-gap,
+                held=held[1],
+            ),
             tuple(case.small.tolist()),
             (held[0],),
             min(effect.sure_sign, 0.9),
@@ -144,13 +172,20 @@ def data(case: Case) -> Cause | None:
     if gap is None or not gap.worse or not train_large <= train_small:
         return None
     more = experiment.effect("level", [Meaning.DATA_SIZE])
-    helped = f" And more {more.factor.name} did help." if more and more.better else ""
+    helped = say(" And more {factor} did help.", factor=more.factor.name) if more and more.better else ""
     small, large = case.medians(experiment.gap)
     return Cause(
-        "data",
-        f"They fit their training data as well or better ({experiment.shown(train_small):.4g} and "
-        f"{experiment.shown(train_large):.4g}), and only the gap to held-out data grows ({small:.3g} and {large:.3g}): "
-        f"there is too little data for their size.{helped}",
+        say("data"),
+        say(
+            "They fit their training data as well or better ({train_small:.4g} and "
+            "{train_large:.4g}), and only the gap to held-out data grows ({small:.3g} and "
+            "{large:.3g}): there is too little data for their size.{helped}",
+            train_small=experiment.shown(train_small),
+            train_large=experiment.shown(train_large),
+            small=small,
+            large=large,
+            helped=helped,
+        ),
         tuple(case.small.tolist()),
         more.factor.params if more and more.better else (),
         min(gap.sure_sign, 0.95),

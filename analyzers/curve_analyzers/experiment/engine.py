@@ -60,7 +60,7 @@ def _apply(rule: ExperimentAnalyzer, experiment: Experiment) -> tuple[Outcome, l
             return Outcome(rule.name, Status.SKIPPED, reason), []
         findings.extend(rule.check(experiment))
     except CannotTell as unknown:  # of this much; what was found before stands
-        return Outcome(rule.name, Status.FOUND if findings else Status.SKIPPED, str(unknown)), findings
+        return Outcome(rule.name, Status.FOUND if findings else Status.SKIPPED, unknown.why), findings
     except Exception as error:  # noqa: BLE001 - one rule's bug is not the experiment's
         return Outcome(rule.name, Status.CRASHED, f"{type(error).__name__}: {error}"), []
     return Outcome(rule.name, Status.FOUND if findings else Status.CLEAR), findings

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from curve_analyzers.findings import Outcome, Severity, Status
+from curve_analyzers.saying import enumerated, say
 
 __all__ = ["ExperimentFinding", "ExperimentReport", "Standing", "moved_with"]
 
@@ -85,5 +86,5 @@ class ExperimentReport:
 
 def moved_with(others: Iterable[str]) -> str:
     """What to say where params moved with the one that a finding is about; empty where none did."""
-    names = ", ".join(others)
-    return f" {names} moved with it: these runs cannot tell which of them it was." if names else ""
+    names = enumerated(list(others))
+    return say(" {names} moved with it: these runs cannot tell which of them it was.", names=names) if names else ""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from curve_analyzers.experiment.summary import RunSummary, Score
+from curve_analyzers.saying import say
 from curve_analyzers.wording import count
 
 __all__ = ["comparable", "kpi_of"]
@@ -24,19 +25,25 @@ def comparable(runs: Iterable[RunSummary]) -> tuple[tuple[RunSummary, ...], str,
     every = {run.run_id: run for run in sorted(runs, key=lambda run: run.run_id)}
     parents = {run.parent for run in every.values() if run.parent in every}
     kept = [_with_params(run, every) for run in every.values() if run.run_id not in parents]
-    notes = [f"{count(len(parents), 'run')} with child runs: their children are compared"] if parents else []
+    notes = (
+        [say("{runs} with child runs: their children are compared", runs=count(len(parents), "run"))] if parents else []
+    )
     going_on = [run for run in kept if run.state in UNFINISHED]
     if going_on and 2 * len(going_on) < len(kept):
         kept = [run for run in kept if run.state not in UNFINISHED]
-        notes.append(f"{count(len(going_on), 'run')} that did not end yet")
+        notes.append(say("{runs} that did not end yet", runs=count(len(going_on), "run")))
     judged = Counter(what for run in kept if (what := _judged(run)))
     if not judged:
-        return (), "", (*notes, *([f"{count(len(kept), 'run')} without a loss or a score"] if kept else []))
+        return (
+            (),
+            "",
+            (*notes, *([say("{runs} without a loss or a score", runs=count(len(kept), "run"))] if kept else [])),
+        )
     by, _ = min(judged.items(), key=lambda item: (-item[1], item[0]))
     if without := sum(not _judged(run) for run in kept):
-        notes.append(f"{count(without, 'run')} without a loss or a score")
+        notes.append(say("{runs} without a loss or a score", runs=count(without, "run")))
     if other := sum(_judged(run) not in {"", by} for run in kept):
-        notes.append(f"{count(other, 'run')} judged on something else than {by}")
+        notes.append(say("{runs} judged on something else than {by}", runs=count(other, "run"), by=by))
     return tuple(run for run in kept if _judged(run) == by), by, tuple(notes)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from curve_analyzers.experiment.factors import MISSING, Factor
 from curve_analyzers.model import Floats, Ints
+from curve_analyzers.saying import say
 
 __all__ = [
     "ALPHA",
@@ -131,9 +132,14 @@ def enough(factor: Factor, question: str) -> str | None:
     once_in = math.exp(min(orders, 700.0)) / same
     if once_in >= 1 / (ALPHA * SHARES[question]):
         return None
-    return (
-        f"cannot tell with {counts.sum()} runs: even a perfect order of {len(counts)} values of {factor.name} comes "
-        f"about by chance once in {once_in:.0f}, and one in {1 / (ALPHA * SHARES[question]):.0f} would be needed"
+    return say(
+        "cannot tell with {runs} runs: even a perfect order of {values} values of {factor} "
+        "comes about by chance once in {once_in:.0f}, and one in {needed:.0f} would be needed",
+        runs=counts.sum(),
+        values=len(counts),
+        factor=factor.name,
+        once_in=once_in,
+        needed=1 / (ALPHA * SHARES[question]),
     )
 
 

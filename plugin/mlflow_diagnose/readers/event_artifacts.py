@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from curve_analyzers.saying import say
 from mlflow_diagnose.errors import DiagnoseError, ReadError
 from mlflow_diagnose.patience import may_pass
 from mlflow_diagnose.readers.mlflow_files import MlflowFilesReader
@@ -37,7 +38,8 @@ __all__ = ["with_event_files"]
 EVENT_FILE = "tfevents"  # in the name of every one, as TensorBoard looks for them
 MOST_FILES, MOST_FOLDERS = 200, 1000
 MOST_BYTES = 1 << 30
-FOUND = "the run logged no metric: these are the curves of the event files among its artifacts"
+LEFT_OUT = say("artifacts that are too large, too many or not to be had were left out")
+FOUND = say("the run logged no metric: these are the curves of the event files among its artifacts")
 
 
 def with_event_files(raw: RawRun, reader: Reader, tracking_uri: str) -> RawRun:
@@ -64,7 +66,7 @@ def with_event_files(raw: RawRun, reader: Reader, tracking_uri: str) -> RawRun:
             curves, params, notes = _curves(folder)
         except DiagnoseError:  # no event file is there
             return raw
-    notes = [*(["artifacts that are too large, too many or not to be had were left out"] if left_out else []), *notes]
+    notes = [*([LEFT_OUT] if left_out else []), *notes]
     if not any(len(curve.values) for curve in raw.curves):
         return replace(raw, curves=curves, params={**params, **raw.params}, notes=(*raw.notes, FOUND, *notes))
     return replace(raw, others=curves, notes=(*raw.notes, *notes))
@@ -82,7 +84,7 @@ def _curves(folder: Path) -> tuple[list[RawCurve], dict[str, str], list[str]]:
         prefix = "" if len(run_ids) == 1 else f"{run_id}/"
         curves += [replace(curve, name=prefix + curve.name) for curve in run.curves]
         params |= run.params
-        notes += [f"artifact {note}" for note in run.notes]
+        notes += [say("artifact {note}", note=note) for note in run.notes]
     return curves, params, notes
 
 

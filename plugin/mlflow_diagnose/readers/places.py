@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mlflow_diagnose.errors import BadInputError
+from mlflow_diagnose.errors import BadInputError, NoLogsError
 from mlflow_diagnose.readers.events.event_files import read_next
 from mlflow_diagnose.readers.logdir import LogFile, in_tree, is_log
 
@@ -95,7 +95,7 @@ class LocalFolder:
             BadInputError: The folder does not exist, or is a file.
         """
         if not self.folder.exists():
-            raise BadInputError(f"logdir {self.folder} does not exist")
+            raise NoLogsError(f"logdir {self.folder} does not exist")
         if not self.folder.is_dir():
             raise BadInputError(f"logdir {self.folder} is a file; name the directory that holds it")
         found: dict[str, tuple[LogFile, ...]] = {}

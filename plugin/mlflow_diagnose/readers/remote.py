@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from mlflow_diagnose.errors import BadInputError, DiagnoseError, ReadError
+from curve_analyzers.saying import say
+from mlflow_diagnose.errors import BadInputError, DiagnoseError, NoLogsError, ReadError
 from mlflow_diagnose.readers.events.buffers import Buffer
-from mlflow_diagnose.readers.events.event_files import NOTHING, PADDING, EventFile, Stretch, read_stretches
+from mlflow_diagnose.readers.events.event_files import NOTHING, PADDING, EventFile, Stretch, read_stretches, unread
 from mlflow_diagnose.readers.events.records import HEADER_BYTES, record_size
 from mlflow_diagnose.readers.logdir import LogFile, in_tree, is_log
 from mlflow_diagnose.readers.tracking.uri import first_line, shown
@@ -134,7 +135,7 @@ class RemoteFolder:
             elif at + len(content) >= size or at + record > size or wanted > MOST_RECORD_BYTES:
                 break  # what is left is no whole record
             elif record > MOST_RECORD_BYTES:
-                gap = f"a record of {record} bytes at byte {at} was left out"
+                gap = say("a record of {record} bytes at byte {at} was left out", record=record, at=at)
                 at += record
                 known = replace(known, end=at, gaps=[*known.gaps, gap], rest="")
             else:
@@ -185,7 +186,7 @@ class RemoteFolder:
             extra = f"mlflow-diagnose[{EXTRAS[scheme]}]" if scheme in EXTRAS else f"fsspec and its driver for {scheme}"
             raise BadInputError(f"{self.shown} cannot be read without {extra}: install it with pip") from error
         except FileNotFoundError as error:
-            raise BadInputError(f"logdir {self.shown} does not exist") from error
+            raise NoLogsError(f"logdir {self.shown} does not exist") from error
         except ValueError as error:
             raise BadInputError(f"{self.shown} is no logdir: {first_line(error)}") from error
         except Exception as error:  # each file system raises what its own library does
@@ -193,4 +194,4 @@ class RemoteFolder:
 
 
 def _unread(known: EventFile, error: Exception) -> EventFile:
-    return replace(known, rest=f"could not be read: {first_line(error)}")
+    return replace(known, rest=unread(first_line(error)))

@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from curve_analyzers.model import RawCurve, RawRun
-from mlflow_diagnose.errors import BadInputError, RunNotFoundError
+from curve_analyzers.saying import say
+from mlflow_diagnose.errors import NoLogsError, RunNotFoundError
 from mlflow_diagnose.readers.events.event_cache import EventCache
 from mlflow_diagnose.readers.events.event_files import joined
 from mlflow_diagnose.readers.logdir import competing_processes, find_runs
@@ -15,7 +16,7 @@ from mlflow_diagnose.readers.places import place_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable, Mapping
     from pathlib import PurePath
 
     from mlflow_diagnose.readers.events.event_files import EventFile
@@ -45,7 +46,7 @@ class TensorBoardReader(OneByOne):
         self._place = place_of(logdir)
         self._cache = EventCache(self._place, verify=verify)
         self._split: dict[str, dict[str, tuple[Part, ...]]] = {}
-        self._seen: dict[str, list[tuple[PurePath, object]]] = {}
+        self._seen: Mapping[str, Hashable] = {}
 
     def run_ids(self) -> list[str]:
         """The names of the runs, in order of their directories.
@@ -82,7 +83,7 @@ class TensorBoardReader(OneByOne):
             for tag, points in written.items():
                 name = f"{part.prefix}{tag}{part.suffix}"
                 if name in curves:
-                    notes.append(f"two curves are called {name!r}; the second was left out")
+                    notes.append(say("two curves are called {name!r}; the second was left out", name=name))
                 else:
                     curves[name] = RawCurve(name, points.steps, points.values, points.wall_times)
         name = run_id if run_id != "." else self._place.name
@@ -100,16 +101,23 @@ class TensorBoardReader(OneByOne):
             for run_id, parts in self._runs_in(folder).items()
         }
 
-    def forget(self) -> None:
-        """Read files anew from here on, as they may have grown; which there are is taken as known."""
-        self._cache.clear()
-
     def grown(self) -> list[str]:
         """The runs in which anything is new since the last call, all of them at the first; for runs that still train.
 
-        Each call looks at the logdir again. From the first one on, what was read is kept, so that `read` has to read
-        only what came after the last whole record of each file, and files that are new. A file that was written anew
-        is read anew; a file that is gone takes its points with it.
+        Each call looks at the logdir again, as `stamps` does.
+
+        Raises:
+            BadInputError: As `run_ids`.
+        """
+        before, self._seen = self._seen, self.stamps()
+        return [run_id for run_id, stamp in self._seen.items() if stamp != before.get(run_id)]
+
+    def stamps(self) -> Mapping[str, Hashable]:
+        """By run what changes when one of its files does, as the logdir is now.
+
+        From the first call on, what was read is kept, so that `read` has to read only what came after the last whole
+        record of each file, and files that are new. A file that was written anew is read anew; a file that is gone
+        takes its points with it.
 
         Raises:
             BadInputError: As `run_ids`.
@@ -117,15 +125,15 @@ class TensorBoardReader(OneByOne):
         self._cache.keeps = True
         self.__dict__.pop("_folders", None)
         self._split.clear()
-        before, found = self._seen, self.files()
-        self._seen = {run_id: [(path, self._cache.stamp(path)) for path in files] for run_id, files in found.items()}
-        return [run_id for run_id, files in self._seen.items() if files != before.get(run_id)]
+        return {
+            run_id: tuple((path, self._cache.stamp(path)) for path in files) for run_id, files in self.files().items()
+        }
 
     @cached_property
     def _folders(self) -> dict[str, tuple[Part, ...]]:
         """The parts of the run, or of the runs, of each directory."""
         if not (found := find_runs(self._place.folders(), self._cache)):
-            raise BadInputError(f"logdir {self._place.shown} holds no TensorBoard event file (a name with 'tfevents')")
+            raise NoLogsError(f"logdir {self._place.shown} holds no TensorBoard event file (a name with 'tfevents')")
         return found
 
     def _runs_in(self, folder: str) -> dict[str, tuple[Part, ...]]:
@@ -149,7 +157,7 @@ class TensorBoardReader(OneByOne):
                     params |= read_hparams(record)
             except ValueError as error:
                 troubles.append(str(error))
-        return [f"{self._place.inside(file.path)}: {trouble}" for trouble in troubles]
+        return [say("{file}: {trouble}", file=self._place.inside(file.path), trouble=trouble) for trouble in troubles]
 
     def _in_order(self, files: Iterable[LogFile]) -> list[tuple[LogFile, EventFile]]:
         """The files of a directory with what they hold, in the order in which they were begun."""

@@ -95,5 +95,5 @@ def _figure(shown: Plan, width: float, fit: Callable[[str], str]) -> Figure:
     if shown.panels:
         return Drawing(shown, width, lambda text, longest: fit(words.plain(text, longest))).figure
     figure = Figure((width, 0.7), facecolor="white")
-    figure.text(0.5, 0.5, texts.NO_ROLE, ha="center", va="center", color=COLOURS["muted"])
+    figure.text(0.5, 0.5, fit(words.plain(texts.NO_ROLE)), ha="center", va="center", color=COLOURS["muted"])
     return figure

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass, fields
 
 from curve_analyzers.findings import Report, Severity
 from curve_analyzers.registry import rule_named
+from curve_analyzers.saying import Said
+from mlflow_diagnose.config import CONFIG
 from mlflow_diagnose.report.words import plain
 
 __all__ = ["Dispute", "Threshold", "dispute"]
 
-CONFIG = "diagnose.toml"
 LONGEST = 200  # of a name in a command; a longer one is not to be typed
 
 
@@ -32,6 +34,7 @@ class Dispute:
     Attributes:
         map_command: Judges again with another role for a curve.
         thresholds: What the rules judged by that found something.
+        role_lines: The lines of a config file that give this curve the role it was taken to have.
         config: The lines of a config file that set these thresholds as they are.
         config_command: Judges again by that file.
         ignore_command: Judges again without the verdict's rule; empty where there is none.
@@ -39,6 +42,7 @@ class Dispute:
 
     map_command: str
     thresholds: tuple[Threshold, ...]
+    role_lines: tuple[str, ...]
     config: tuple[str, ...]
     config_command: str
     ignore_command: str
@@ -56,7 +60,7 @@ def dispute(report: Report) -> Dispute:
         for outcome in report.outcomes
         if outcome.rule in spoke
         for name, value in outcome.thresholds.items()
-        for meaning in [_meanings(outcome.rule).get(name, "")]
+        for meaning in [plain(Said(_meanings(outcome.rule).get(name, ""), {}))]
     )
     lines: list[str] = []
     for threshold in thresholds:
@@ -67,7 +71,12 @@ def dispute(report: Report) -> Dispute:
     role, name = judged or next(((role.name, name) for role, name in run.roles.items()), ("val_loss", "my_metric"))
     told = f"{command} --ignore {_word(report.verdict)}" if report.main else ""
     return Dispute(
-        f"{command} --map {_word(f'{name}={role}')}", thresholds, tuple(lines), f"{command} --config {CONFIG}", told
+        map_command=f"{command} --map {_word(f'{name}={role}')}",
+        thresholds=thresholds,
+        role_lines=("[roles]", f"{json.dumps(plain(name, LONGEST), ensure_ascii=False)} = {json.dumps(role)}"),
+        config=tuple(lines),
+        config_command=f"{command} --config {CONFIG}",
+        ignore_command=told,
     )
 
 

@@ -18,7 +18,7 @@ from mlflow_diagnose.report.plans import Axis, Band, Bar, Mark, Rise
 __all__ = ["band", "bars", "best", "lost", "rise"]
 
 MOST_BARS = 4
-WHOLE = 0.98  # of the axis: a finding about the whole run needs no bar
+WHOLE = 0.98  # of its curve: a finding about the whole run needs no bar
 BEYOND_CHANCE = 2.0  # standard deviations of a curve's noise to each side
 LAST = 10  # a tenth of a curve tells where it ends
 FEWEST = 6  # points whose noise can be told
@@ -37,9 +37,10 @@ def bars(report: Report, axis: Axis) -> tuple[Bar, ...]:
         if curve is None or not len(curve):
             continue
         first, last = axis.at(curve, np.array([finding.span.first_step, finding.span.last_step], np.float64))
-        whole = last - first > WHOLE * (axis.high - axis.low)
+        low, high = axis.of(curve)[[0, -1]]
+        whole = last - first >= WHOLE * (high - low)
         if finding is report.main or finding.severity > Severity.INFO or not whole:
-            label = f"{words.title(finding.rule)}, {words.steps(finding.span)}"
+            label = words.listing((words.title(finding.rule), words.steps(finding.span)))
             found.append(Bar(label, finding.severity, float(first), float(last)))
     return tuple(found[:MOST_BARS])
 
@@ -51,7 +52,7 @@ def best(report: Report, axis: Axis) -> Iterator[Mark]:
     if step is not None and roles:
         curve = report.run.raw(roles[0])
         at = axis.at(curve, np.array([step], np.float64))[0]
-        yield Mark(texts.BEST_AT.format(step=f"{step:,}"), float(at), good=True)
+        yield Mark(words.plain(texts.BEST_AT.format(step=f"{step:,}")), float(at), good=True)
 
 
 def lost(run: RunCurves, roles: Sequence[Role], axis: Axis) -> Iterator[Mark]:
@@ -73,7 +74,9 @@ def lost(run: RunCurves, roles: Sequence[Role], axis: Axis) -> Iterator[Mark]:
         name = texts.SPLITS[role.split.value] or words.plain(curve.name, 24)
         others = words.count(len(where) - 1, "other point")
         yield Mark(
-            told.format(name=name, what=what, step=step, others=others), float(axis.of(curve)[first]), good=False
+            words.plain(told.format(name=name, what=what, step=step, others=others)),
+            float(axis.of(curve)[first]),
+            good=False,
         )
 
 
@@ -85,7 +88,7 @@ def rise(report: Report, names: Sequence[str], axis: Axis) -> Rise | None:
         return None
     curve, before, after = told
     at = axis.at(curve, np.array([finding.span.last_step], np.float64))[0]
-    return Rise(fall_or_rise(before, after), float(at), before, after, finding.severity)
+    return Rise(words.plain(fall_or_rise(before, after)), float(at), before, after, finding.severity)
 
 
 def band(report: Report, names: Sequence[str], axis: Axis) -> Band | None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import curve_analyzers
 from mlflow_diagnose.report import texts, words
-from mlflow_diagnose.report.chart import NARROW, WIDE, chart_svg
+from mlflow_diagnose.report.caption import caption
+from mlflow_diagnose.report.chart import NARROW, chart_svg
 from mlflow_diagnose.report.dispute import dispute
-from mlflow_diagnose.report.panels import plan
 from mlflow_diagnose.report.templates import COLOURS, template, themed
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def page(report: Report) -> str:
         run=run,
         words=words,
         t=texts,
-        caption=_caption(report),
+        caption=caption(report),
         dispute=dispute(report),
         causes=words.causes(report),
         not_checked=words.not_checked(report),
@@ -46,13 +46,3 @@ def page(report: Report) -> str:
         version=curve_analyzers.__version__,
     )
     return html.strip() + "\n"
-
-
-def _caption(report: Report) -> str:
-    """What the strokes of the chart mean, those that it has."""
-    shown = plan(report, int(WIDE))
-    told = [texts.CAPTION]
-    told += [texts.CAPTION_BARS] if shown.bars else []
-    told += [texts.CAPTION_RISE] if any(panel.rise for panel in shown.panels) else []
-    told += [texts.CAPTION_BAND] if any(panel.band for panel in shown.panels) else []
-    return " ".join(told)

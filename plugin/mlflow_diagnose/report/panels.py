@@ -13,6 +13,7 @@ from curve_analyzers.findings import Report, Severity
 from curve_analyzers.model import Curve, Floats, Role, Split, StepUnit
 from curve_analyzers.quantities import QUANTITIES, Kind
 from curve_analyzers.registry import rule_named
+from curve_analyzers.saying import say, titled
 from mlflow_diagnose.report import marks, texts, words
 from mlflow_diagnose.report.plans import Axis, Line, Panel, Plan
 
@@ -22,14 +23,14 @@ Drawn = tuple[Role | None, Curve]  # a curve in a panel, and what it is
 
 SPLITS = (Split.TRAIN, Split.NONE, Split.VAL, Split.TEST)
 ACRONYMS = {"auc": "AUC", "f1": "F1", "fid": "FID", "iou": "IoU", "map": "mAP", "mcc": "MCC", "mrr": "MRR", "r2": "R²"}
-ACRONYMS |= {"gpu_memory": "GPU memory", "gpu_utilization": "GPU utilization"}
+ACRONYMS |= {"gpu_memory": say("GPU memory"), "gpu_utilization": say("GPU utilization")}
 MOST_PARTS = 3  # of one loss in a panel
 MOST_SCORES = 2
 MOST_MORE = 3  # panels of curves that only a finding names
 DECADES = 100.0  # a range of values from which on a logarithmic scale shows more
 EXTREME = 30.0  # times the ordinary range of values: shown only as far as the ordinary ones go
 LARGEST = 1e100  # a drawing computes with squares and differences of values
-NOISY = 0.025  # noise over range, from which on a curve is drawn faint under its running median
+NOISY = 0.006  # noise over range, from which on a curve is drawn faint under its running median
 MANY = 150  # points, from which on that can be said
 MEDIANS = 90
 FEWEST = 3  # points between which a pace can be told
@@ -102,7 +103,9 @@ def _clock(report: Report, axis: Axis, pixels: int) -> Iterator[Panel]:
                 continue
             each = np.diff(curve.wall_times) / np.diff(curve.steps)
             pace = Curve(name, curve.steps[1:], np.maximum(each, 0.0))
-            yield replace(_panel(report, [(None, pace.finite())], axis, pixels), title=texts.SECONDS_PER_STEP)
+            yield replace(
+                _panel(report, [(None, pace.finite())], axis, pixels), title=words.plain(texts.SECONDS_PER_STEP)
+            )
             return
 
 
@@ -123,12 +126,12 @@ def _sorted(roles: Iterable[Role]) -> list[Role]:
 
 def _axis(curves: Sequence[Curve]) -> Axis:
     if not same_unit(curves):
-        return Axis(texts.SHARE_OF_RUN, 0.0, 100.0, shares=True)
+        return Axis(words.plain(texts.SHARE_OF_RUN), 0.0, 100.0, shares=True)
     ends = [(float(curve.steps[0]), float(curve.steps[-1])) for curve in curves] or [(0.0, 1.0)]
     low, high = min(first for first, _ in ends), max(last for _, last in ends)
     label = texts.POINT if curves and all(curve.step_unit is StepUnit.RANK for curve in curves) else texts.STEP
     longest = max(curves, key=len, default=None)
-    return Axis(label, low, high if high > low else low + 1.0, shares=False, clock=longest)
+    return Axis(words.plain(label), low, high if high > low else low + 1.0, shares=False, clock=longest)
 
 
 def _panel(report: Report, drawn: Sequence[Drawn], axis: Axis, pixels: int) -> Panel:
@@ -164,23 +167,32 @@ def _what(role: Role | None) -> tuple[str, str]:
 def _title(drawn: Sequence[Drawn]) -> str:
     """What a panel measures: its quantities, or the name of a curve without one."""
     heads = dict.fromkeys(
-        words.plain(curve.name, 40) if role is None else ACRONYMS.get(role.quantity, words.title(role.quantity))
+        words.plain(curve.name, 40) if role is None else words.plain(ACRONYMS.get(role.quantity, titled(role.quantity)))
         for role, curve in drawn
     )
-    head, first = ", ".join(heads), drawn[0][0]
+    head, first = words.listing(list(heads)), drawn[0][0]
     return head if first is None or first.quantity in ACRONYMS else head[:1].upper() + head[1:]
 
 
 def _line(role: Role | None, curve: Curve, series: int, axis: Axis, pixels: int) -> Line:
     """A curve of any length as a few hundred points; a jagged one behind its running median."""
     split = role.split if role else Split.NONE
-    label = " · ".join(word for word in (texts.SPLITS[split.value], words.plain(curve.name)) if word)
+    label = " · ".join(word for word in (words.plain(texts.SPLITS[split.value]), words.plain(curve.name)) if word)
     x, y = axis.of(curve), np.clip(curve.values, -LARGEST, LARGEST)
     thin = _thin(x, y, axis, pixels)
-    if len(y) < MANY or not signal.noise(y) > NOISY * np.ptp(np.quantile(y, (0.02, 0.98))):
+    if len(y) < MANY or not _is_jagged(np.log(y) if _spans_decades(y) else y):
         return Line(label, split, series, *thin)
     medians, edges = signal.bins(y, MEDIANS)
     return Line(label, split, series, x[(edges[:-1] + edges[1:] - 1) // 2], medians, thin)
+
+
+def _is_jagged(y: Floats) -> bool:
+    return bool(signal.noise(y) > NOISY * np.ptp(np.quantile(y, (0.02, 0.98))))
+
+
+def _spans_decades(y: Floats) -> bool:
+    """Whether values are better seen on a logarithmic scale."""
+    return bool(y.min() > 0 and y.max() > DECADES * y.min())
 
 
 def _thin(x: Floats, y: Floats, axis: Axis, pixels: int) -> tuple[Floats, Floats]:

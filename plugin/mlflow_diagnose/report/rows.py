@@ -86,7 +86,10 @@ def row_of(report: Report, url: str = "") -> Row:
         by_role.get(training, b"") if training else b"",
         by_role.get(held_out, b"") if held_out else b"",
         None if step is None or not drawn else _across(np.array([float(step)]), low, high).tolist()[0],
-        tuple(texts.ENDS.format(words.plain(curve.name, 40), curve.values[0], _end(curve)) for curve in drawn),
+        tuple(
+            words.plain(texts.ENDS.format(name=words.plain(curve.name, 40), first=curve.values[0], last=_end(curve)))
+            for curve in drawn
+        ),
         url,
     )
 

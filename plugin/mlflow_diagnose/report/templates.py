@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from curve_analyzers.registry import rule_named
 from mlflow_diagnose.report import words
 
-__all__ = ["COLOURS", "prose", "source", "template", "themed"]
+__all__ = ["COLOURS", "paragraphs", "prose", "source", "template", "themed"]
 
 # Told apart by every common kind of colour vision (after Okabe and Ito), dark enough on white for small text.
 COLOURS = {
@@ -73,11 +73,16 @@ def _shown(value: object) -> object:
     return value if isinstance(value, Markup) else words.plain(value)
 
 
-def _section(rule: str, heading: str) -> Markup:
-    """A section of a rule's documentation as paragraphs; empty for a rule that is not installed any more."""
+def paragraphs(rule: str, heading: str) -> list[str]:
+    """The paragraphs of a section of a rule's documentation; none of a rule that is not installed any more."""
     try:
         text = rule_named(rule).sections.get(heading, "")
     except ValueError:
-        return Markup("")
-    paragraphs = [prose(part, len(part)) for part in re.split(r"\n\s*\n", text) if part]
-    return Markup("").join(Markup("<p>{}</p>").format(part) for part in paragraphs)
+        return []
+    return words.documentation(text)
+
+
+def _section(rule: str, heading: str) -> Markup:
+    """A section of a rule's documentation as markup."""
+    told = paragraphs(rule, heading)
+    return Markup("").join(Markup("<p>{}</p>").format(prose(each, len(each))) for each in told)

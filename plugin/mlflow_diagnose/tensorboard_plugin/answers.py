@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curve_analyzers.registry import rule_named
 from mlflow_diagnose.report import words
+from mlflow_diagnose.report.caption import caption
+from mlflow_diagnose.report.dispute import dispute
 from mlflow_diagnose.report.panels import plan
+from mlflow_diagnose.report.templates import paragraphs, themed
 from mlflow_diagnose.tensorboard_plugin.rows import Line, Row
 
 if TYPE_CHECKING:
@@ -50,14 +51,22 @@ def row_of(report: Report) -> Row:
     brief = report.main.brief if report.main else ""
     if report.status == "insufficient_data":
         brief = "; ".join(reason for reason, _ in words.not_checked(report)[:1])
+    if report.status == "healthy":
+        checked = len(report.outcomes) - len(report.not_checked)
+        brief = brief or f"{checked} of {words.count(len(report.outcomes), 'rule')} could be checked"
     shown = plan(report, SMALL)
     lines = _small(shown, shown.panels[0]) if shown.panels else ()
     best = words.best_step(report)
     return Row(report.run.run_id, report.status, words.headline(report), words.plain(brief, BRIEF), best, lines)
 
 
-def answer_of(report: Report) -> Answer:
-    """The diagnosis in full."""
+def answer_of(report: Report, config: str = "") -> Answer:
+    """The diagnosis in full.
+
+    Args:
+        report: The diagnosis.
+        config: The file that says how it was made; empty for none.
+    """
     run = report.run
     first = report.main.remedies[0] if report.main and report.main.remedies else ""
     if report.status == "insufficient_data":
@@ -82,7 +91,8 @@ def answer_of(report: Report) -> Answer:
             }
             for name, sign in report.vital_signs.items()
         ],
-        "chart": _in_words(report) if run.roles else "",
+        "chart": words.chart_in_words(report) if run.roles else "",
+        "caption": caption(report),
         "findings": [
             {**_finding(cause.finding), "consequences": [_finding(each) for each in cause.consequences]}
             for cause in words.causes(report)
@@ -97,6 +107,8 @@ def answer_of(report: Report) -> Answer:
             for role, name in run.roles.items()
         ],
         "roles_count": words.count(len(run.roles), "curve"),
+        "config": words.plain(config),
+        **_dispute(report),
         "notes": [words.plain(note) for note in run.notes[:MOST_NOTES]],
         "others": [words.plain(name, 80) for name in others[:MOST_LISTED]],
         "others_left": max(len(others) - MOST_LISTED, 0),
@@ -110,16 +122,20 @@ def answer_of(report: Report) -> Answer:
 def chart_of(report: Report, answer: Answer, width: str) -> str:
     """The annotated curves as an `<svg>` in the variables of the tab's colours, for a `wide` or a `narrow` page."""
     if width not in answer.charts:
-        from mlflow_diagnose.report.chart import COLOURS, NARROW, WIDE, chart_svg  # noqa: PLC0415 - matplotlib
+        from mlflow_diagnose.report.chart import NARROW, WIDE, chart_svg  # noqa: PLC0415 - matplotlib
 
-        names = {colour: name for name, colour in COLOURS.items()}
-
-        def variable(found: re.Match[str]) -> str:
-            return f"{found[1]}: var(--{names[found[2]]})" if found[2] in names else found[0]
-
-        svg = chart_svg(report, NARROW if width == "narrow" else WIDE)
-        answer.charts[width] = re.sub(r"(fill|stroke): (#[0-9a-f]{6})", variable, svg)
+        answer.charts[width] = themed(chart_svg(report, NARROW if width == "narrow" else WIDE))
     return answer.charts[width]
+
+
+def _dispute(report: Report) -> dict[str, Any]:
+    """What of the file with the settings the diagnosis rests on, and the lines that would change it."""
+    told = dispute(report)
+    thresholds = [
+        {**asdict(each), "rule": words.title(each.rule).capitalize(), "meaning": words.plain(each.meaning)}
+        for each in told.thresholds
+    ]
+    return {"thresholds": thresholds, "role_lines": list(told.role_lines), "lines": list(told.config)}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -130,23 +146,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "brief": words.plain(finding.brief),
         "message": words.plain(finding.message),
         "evidence": [[words.title(name), words.number(value)] for name, value in finding.evidence.items()],
-        "why": _section(finding.rule, "Why it matters"),
+        "why": paragraphs(finding.rule, "Why it matters"),
         "try": [words.plain(remedy) for remedy in finding.remedies],
-        "wrong": _section(finding.rule, "When it is wrong"),
+        "wrong": paragraphs(finding.rule, "When it is wrong"),
         "steps": words.steps(finding.span),
         "confidence": words.confidence(finding),
         "curves": [words.plain(name, 80) for name in curves[:MOST_CURVES]],
         "more_curves": max(len(curves) - MOST_CURVES, 0),
     }
-
-
-def _section(rule: str, heading: str) -> list[str]:
-    """The paragraphs of a section of a rule's documentation; none of a rule that is not installed any more."""
-    try:
-        text = rule_named(rule).sections.get(heading, "")
-    except ValueError:
-        return []
-    return [words.plain(part, len(part)) for part in re.split(r"\n\s*\n", text) if part]
 
 
 def _points(report: Report, name: str) -> list[str]:
@@ -158,17 +165,6 @@ def _points(report: Report, name: str) -> list[str]:
     if curve.duplicates:
         told.append(f"{curve.duplicates:,} merged")
     return told
-
-
-def _in_words(report: Report) -> str:
-    """The chart for those who do not see it."""
-    drawn = ", ".join(words.plain(name, 60) for name in report.run.roles.values())
-    step = words.best_step(report)
-    best = "" if step is None else f" Best at step {step:,}."
-    found = "".join(
-        f" {words.title(each.rule).capitalize()}: {words.steps(each.span)}." for each in report.findings[:6]
-    )
-    return words.plain(f"Chart of {drawn}.{best}{found}")
 
 
 def _small(shown: Plan, panel: Panel) -> tuple[Line, ...]:

@@ -13,11 +13,11 @@ from mlflow_diagnose.tensorboard_plugin.rows import Row
 from mlflow_diagnose.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     from curve_analyzers.findings import Report
-    from mlflow_diagnose.config import Settings
     from mlflow_diagnose.tensorboard_plugin.answers import Answer
+    from mlflow_diagnose.tensorboard_plugin.judging import Judging
     from mlflow_diagnose.tensorboard_plugin.logs import Logs
 
 __all__ = ["Board", "Listed"]
@@ -57,11 +57,12 @@ class Board:
 
     Args:
         logs: The runs.
-        settings: How they are judged; asked for when the first is.
+        judging: How they are judged.
     """
 
-    def __init__(self, logs: Logs, settings: Callable[[], Settings]) -> None:
-        self._logs, self._settings = logs, settings
+    def __init__(self, logs: Logs, judging: Judging) -> None:
+        self._logs, self._judging = logs, judging
+        self._found: Mapping[str, Hashable] = {}  # as the last scan gave it; the thread's own
         self._changed = threading.Condition()
         # All below belongs to the condition's lock.
         self._stamps: Mapping[str, Hashable] = {}
@@ -131,7 +132,9 @@ class Board:
         while True:
             if (now := time.monotonic()) >= next_scan:
                 self._scan()
-                next_scan = max(now + SCAN_EVERY, time.monotonic() + (time.monotonic() - now) / SHARE)
+                next_scan = max(
+                    now + max(SCAN_EVERY, self._logs.rest), time.monotonic() + (time.monotonic() - now) / SHARE
+                )
             with self._changed:
                 if time.monotonic() - self._looked > LOOKING:
                     self._thread = None
@@ -153,7 +156,13 @@ class Board:
         try:
             stamps, trouble = self._logs.scan(), ""
         except Exception as error:  # noqa: BLE001 - the thread goes on, the verdicts stay, and the tab tells
-            stamps, trouble = self._stamps, _told(error)
+            stamps, trouble = self._found, _told(error)
+        try:
+            self._judging.look()
+        except Exception as error:  # noqa: BLE001 - the same
+            trouble = trouble or f"Still judged as before: {_told(error)}"
+        self._found = stamps
+        stamps = {run_id: (stamp, self._judging.stamp) for run_id, stamp in stamps.items()}
         with self._changed:
             gone = self._rows.keys() - stamps.keys()
             for run_id in gone:
@@ -191,8 +200,8 @@ class Board:
         report: Report | None = None
         answer: Answer | None = None
         try:
-            report = judge_raw(self._logs.read(run_id), self._settings())
-            row, answer = row_of(report), answer_of(report) if run_id in self._opened else None
+            report = judge_raw(self._logs.read(run_id), self._judging.settings())
+            row, answer = row_of(report), answer_of(report, self._judging.source) if run_id in self._opened else None
         except Exception as error:  # noqa: BLE001 - one run's trouble is not the others'
             report, row = None, Row.unreadable(run_id, _told(error))
         with self._changed:

@@ -17,13 +17,14 @@ from werkzeug import wrappers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from mlflow_diagnose.config import Settings
     from mlflow_diagnose.tensorboard_plugin.board import Board
+    from mlflow_diagnose.tensorboard_plugin.logs import Logs
 
 __all__ = ["DiagnosePlugin"]
 
 STATIC = {"index.js": "text/javascript", "api.js": "text/javascript", "dom.js": "text/javascript"}
 STATIC |= {"list.js": "text/javascript", "run.js": "text/javascript", "diagnose.css": "text/css"}
+SHARED = {"parts.css": "text/css"}  # with the report
 PATIENCE = 8.0  # seconds that a request waits for a run to be judged, before it is told to ask again
 MOST_BOARDS = 8  # experiments of a provider that are followed
 
@@ -44,7 +45,8 @@ class DiagnosePlugin(base_plugin.TBPlugin):  # type: ignore[misc] # TensorBoard 
 
     def get_plugin_apps(self) -> dict[str, Callable[..., Iterable[bytes]]]:
         """What is served below `data/plugin/diagnose`."""
-        pages = {f"/{name}": wrappers.Request.application(_static(name, kind)) for name, kind in STATIC.items()}
+        files = {**STATIC, **SHARED}
+        pages = {f"/{name}": wrappers.Request.application(_static(name, kind)) for name, kind in files.items()}
         data = {"/runs": self._runs, "/run": self._run, "/chart": self._chart}
         return {**pages, **{route: wrappers.Request.application(app) for route, app in data.items()}}
 
@@ -107,33 +109,32 @@ class DiagnosePlugin(base_plugin.TBPlugin):  # type: ignore[misc] # TensorBoard 
         return {"state": "waiting"}, found
 
     def _board(self, request: Request) -> Board:
-        """The board of the logs that a request is about; a folder of this machine is one, whatever it asks for."""
+        """The board of the logs that a request is about; TensorBoard's own logdirs are one, whatever it asks for."""
         from mlflow_diagnose.tensorboard_plugin.board import Board  # noqa: PLC0415 - see the module
-        from mlflow_diagnose.tensorboard_plugin.logs import LocalLogs, local_folder  # noqa: PLC0415 - the same
+        from mlflow_diagnose.tensorboard_plugin.judging import Judging  # noqa: PLC0415 - the same
+        from mlflow_diagnose.tensorboard_plugin.logs import logdirs_of  # noqa: PLC0415 - the same
 
-        folder = local_folder(self._context.flags)
-        experiment = "" if folder else plugin_util.experiment_id(request.environ)
+        logdirs = logdirs_of(self._context.flags)
+        experiment = "" if logdirs else plugin_util.experiment_id(request.environ)
         with self._making:
             if experiment not in self._boards:
-                if folder:
-                    logs: Any = LocalLogs(folder)
-                else:
-                    from mlflow_diagnose.tensorboard_plugin.provided import ProvidedLogs  # noqa: PLC0415 - the same
-
-                    hints = self._context.sampling_hints or {}
-                    asking = plugin_util.context(request.environ)
-                    logs = ProvidedLogs(self._context.data_provider, experiment, asking, hints.get("scalars"))
+                logs = self._logs(logdirs, experiment, plugin_util.context(request.environ))
                 while len(self._boards) >= MOST_BOARDS:
                     self._boards.pop(next(iter(self._boards)))
-                self._boards[experiment] = Board(logs, _settings)
+                self._boards[experiment] = Board(logs, Judging(logdirs.values()))
             return self._boards[experiment]
 
+    def _logs(self, logdirs: Mapping[str, str], experiment: str, asking: Any) -> Logs:  # noqa: ANN401 - a `RequestContext`
+        """The files of the logdirs where there are any and they can be read, else what the data provider has."""
+        from mlflow_diagnose.tensorboard_plugin.logs import EitherLogs, FileLogs  # noqa: PLC0415 - see the module
 
-@cache
-def _settings() -> Settings:
-    from mlflow_diagnose.config import load_settings  # noqa: PLC0415 - scipy
+        def provided() -> Logs:
+            from mlflow_diagnose.tensorboard_plugin.provided import ProvidedLogs  # noqa: PLC0415 - the same
 
-    return load_settings()
+            sample = (self._context.sampling_hints or {}).get("scalars")
+            return ProvidedLogs(self._context.data_provider, experiment, asking, sample)
+
+        return EitherLogs(FileLogs(logdirs), provided) if logdirs else provided()
 
 
 def _static(name: str, kind: str) -> Callable[[Request], Response]:
@@ -147,7 +148,9 @@ def _static(name: str, kind: str) -> Callable[[Request], Response]:
 
 @cache
 def _content(name: str) -> bytes:
-    return resources.files(__package__).joinpath("static").joinpath(name).read_bytes()
+    folder = resources.files("mlflow_diagnose")
+    folder = folder / "report" if name in SHARED else folder / "tensorboard_plugin" / "static"
+    return (folder / name).read_bytes()
 
 
 def _has(request: Request, tag: str) -> bool:

@@ -33,6 +33,8 @@ class ProvidedLogs:
         sample: The points of a curve that `--samples_per_plugin` asks for: 0 for all, None for TensorBoard's usual.
     """
 
+    rest = 0.0
+
     def __init__(
         self,
         provider: Any,  # noqa: ANN401 - TensorBoard ships no types

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curve_analyzers.findings import Severity
+from curve_analyzers.saying import say
 from mlflow_diagnose.report import words
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ def annotation(report: Report) -> str:
     if main is None or main.severity not in LEVELS:
         return ""
     title = f"{words.plain(report.run.name, 80)}: {words.title(report.verdict)}"
-    advice = f" Try first: {main.remedies[0]}" if main.remedies else ""
-    return f"::{LEVELS[main.severity]} title={_property(title)}::{_data(words.plain(main.message + advice))}"
+    told = main.message
+    if main.remedies:
+        told = say("{message} Try first: {remedy}", message=told, remedy=main.remedies[0])
+    return f"::{LEVELS[main.severity]} title={_property(title)}::{_data(words.plain(told))}"
 
 
 def defused(text: str) -> str:

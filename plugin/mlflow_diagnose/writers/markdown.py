@@ -31,7 +31,7 @@ def entry_of(report: Report) -> Entry:
     """What the document keeps of a report, so that many runs never keep their curves."""
     lines = [line for cause in words.causes(report) for line in _found(cause.finding, cause.consequences)]
     signs = [
-        f"- {texts.MARKS[_mark(sign.value)]} {words.SIGNS[name][1]}: {as_text(sign.because)}"
+        f"- {texts.MARKS[_mark(sign.value)]} {words.sign(name, short=True)}: {as_text(sign.because)}"
         for name, sign in report.vital_signs.items()
         if name in words.SIGNS
     ]
@@ -44,9 +44,9 @@ def document(entries: Sequence[Entry]) -> str:
     if len(ranked) == 1:
         row = ranked[0].row
         head = f"### {_mark_of(row)} {as_text(row.name)}: {_verdict(row)}"
-        return "\n".join([head, "", f"{texts.RUN} {_code(row.run_id)}", ranked[0].details, ""])
-    lines = [f"### {texts.EXPERIMENT.format(runs=words.count(len(ranked), 'run'))}", ""]
-    lines += [f"| {texts.RUN} | {texts.STATUS} | {texts.VERDICT} | |", "|---|---|---|---|"]
+        return "\n".join([head, "", f"{words.plain(texts.RUN)} {_code(row.run_id)}", ranked[0].details, ""])
+    lines = [f"### {words.plain(texts.EXPERIMENT.format(runs=words.count(len(ranked), 'run')))}", ""]
+    lines += [f"| {' | '.join(map(words.plain, (texts.RUN, texts.STATUS, texts.VERDICT)))} | |", "|---|---|---|---|"]
     lines += [
         f"| {as_text(row.name)} | {_mark_of(row)} {words.title(row.status)} | {_verdict(row)} | {as_text(row.brief)} |"
         for row in (entry.row for entry in ranked)
@@ -58,7 +58,7 @@ def document(entries: Sequence[Entry]) -> str:
                 "",
                 f"<details><summary>{_mark_of(row)} {_html(row.name)}: {_html(words.title(row.verdict))}</summary>",
             ]
-            lines += ["", f"{texts.RUN} {_code(row.run_id)}", entry.details, "", "</details>"]
+            lines += ["", f"{words.plain(texts.RUN)} {_code(row.run_id)}", entry.details, "", "</details>"]
     return "\n".join([*lines, ""])
 
 
@@ -82,13 +82,13 @@ def _code(text: str) -> str:
 
 
 def _found(finding: Finding, consequences: Sequence[Finding]) -> list[str]:
-    where = f"{finding.severity.word}, {words.steps(finding.span)}, {words.confidence(finding)}"
+    where = words.listing((words.title(finding.severity.word), words.steps(finding.span), words.confidence(finding)))
     lines = ["", f"**{as_text(words.title(finding.rule))}** ({where})", "", as_text(finding.message)]
     if finding.remedies and finding.severity > Severity.INFO:
-        lines += ["", f"{texts.WHAT_TO_TRY}:", ""]
+        lines += ["", f"{words.plain(texts.WHAT_TO_TRY)}:", ""]
         lines += [f"{place}. {as_text(remedy)}" for place, remedy in enumerate(finding.remedies, 1)]
     if consequences:
-        lines += ["", f"{texts.FOLLOWS}:", ""]
+        lines += ["", f"{words.plain(texts.FOLLOWS)}:", ""]
         lines += [f"- {as_text(words.title(each.rule))}: {as_text(each.brief)}" for each in consequences]
     return lines
 

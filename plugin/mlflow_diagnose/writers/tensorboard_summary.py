@@ -102,10 +102,10 @@ def markdown_of(report: Report) -> str:
     if report.status == "insufficient_data":
         lines += [f"**Try this first:** {as_markdown(words.LOG_MORE)}", ""]
     for name, sign in report.vital_signs.items():
-        question = words.SIGNS[name][0] if name in words.SIGNS else words.title(name)
+        question = words.sign(name)
         lines.append(f"- {as_markdown(question)} **{SIGNS[sign.value]}**: {as_markdown(words.plain(sign.because))}")
     for cause in words.causes(report):
-        lines += ["", f"### {as_markdown(words.title(cause.finding.rule).capitalize())}", "", *_finding(cause.finding)]
+        lines += ["", f"### {as_markdown(words.heading(cause.finding.rule))}", "", *_finding(cause.finding)]
         for effect in cause.consequences:
             told = as_markdown(words.plain(effect.brief))
             lines += ["", f"and so **{as_markdown(words.title(effect.rule))}** ({effect.severity.word}): {told}"]

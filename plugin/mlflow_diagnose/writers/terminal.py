@@ -8,6 +8,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from curve_analyzers.findings import Finding, Report, Severity, VitalSign
+from curve_analyzers.saying import enumerated, say, series
+from mlflow_diagnose.language import translated
 from mlflow_diagnose.report import texts, words
 from mlflow_diagnose.report.rows import Row, row_of
 from mlflow_diagnose.writers.github import defused, in_actions
@@ -22,13 +24,14 @@ __all__ = ["COLOURS", "Page", "print_notes", "print_report", "print_summary", "p
 
 COLOURS = {"critical": "red", "warning": "yellow", "info": "blue", "healthy": "green", "insufficient_data": "dim"}
 MARKS = {"critical": "✗", "warning": "!", "healthy": "✓", "insufficient_data": "?"}
-SIGNS = {True: ("✓", "green", "yes"), False: ("✗", "red", "no"), None: ("?", "dim", "unknown")}
+SIGNS = {True: ("✓", "green", say("yes")), False: ("✗", "red", say("no")), None: ("?", "dim", say("unknown"))}
 # For outputs that are not UTF-8: our marks, and what messages are likely to hold.
 ASCII = {"✓": "+", "✗": "x", "…": "...", "\u2013": "-", "≈": "~", "→": "->", "\u00d7": "x", "·": "-"}
 NOTES = 10  # of a run, as many as anyone reads
 CURVE = 12  # letters of a small curve in the table
 NARROWEST = 20  # columns of text beside its lead
 INDENT = 2
+LONGEST = 20_000  # letters of all that was not checked, and why
 Part = tuple[str, str]  # a text and its style
 
 
@@ -41,9 +44,10 @@ def print_report(report: Report, console: Console) -> None:
     style = COLOURS.get(report.status, "")
     name = words.plain(report.run.name or report.run.run_id, 120)
     page.line((f"{MARKS.get(report.status, '?')} {name}: ", f"bold {style}"), (words.verdict(report), "bold"))
-    page.line((words.plain(f"{report.status.replace('_', ' ')}, run {report.run.run_id}"), "dim"), indent=2)
+    where = say("{status}, run {run}", status=words.title(report.status), run=report.run.run_id)
+    page.line((words.plain(where), "dim"), indent=2)
     if report.status == "insufficient_data":
-        page.line((f"what to try first: {words.LOG_MORE}", ""), indent=2)
+        page.line((words.plain(say("what to try first: {remedy}", remedy=words.LOG_MORE)), ""), indent=2)
     page.line()
     if page.draws:
         _print_curves(page, row_of(report))
@@ -52,16 +56,19 @@ def print_report(report: Report, console: Console) -> None:
     for cause in words.causes(report):
         _print_finding(page, cause.finding)
         for consequence in cause.consequences:
-            follows = (f"and so {words.title(consequence.rule)}: ", COLOURS[consequence.severity.word])
-            page.line(follows, (words.plain(consequence.brief), ""), indent=4)
+            follows = words.plain(say("and so {rule}:", rule=words.title(consequence.rule)))
+            colour = COLOURS[consequence.severity.word]
+            page.line((f"{follows} ", colour), (words.plain(consequence.brief), ""), indent=4)
     if left := words.not_checked(report):
-        why = "; ".join(f"{reason}: {words.names(outcomes)}" for reason, outcomes in left)
+        why = series([f"{reason}: {words.names(outcomes)}" for reason, outcomes in left])
         page.line()
-        page.line((f"not checked: {words.count(len(report.not_checked), 'rule')} ({why})", "dim"), indent=2)
+        rules = words.count(len(report.not_checked), "rule")
+        page.line((words.plain(say("not checked: {rules} ({why})", rules=rules, why=why), LONGEST), "dim"), indent=2)
     for note in report.run.notes[:NOTES]:
-        page.line((f"note: {words.plain(note)}", "dim"), indent=2)
+        page.line((_noted(note), "dim"), indent=2)
     if len(report.run.notes) > NOTES:
-        page.line((f"and {words.count(len(report.run.notes) - NOTES, 'other note')}", "dim"), indent=2)
+        rest = say("and {count}", count=words.count(len(report.run.notes) - NOTES, "other note"))
+        page.line((words.plain(rest), "dim"), indent=2)
     page.line()
 
 
@@ -72,7 +79,8 @@ def print_summary(rows: Sequence[Row], console: Console) -> None:
     """
     ranked = sorted(rows, key=lambda row: words.rank(row.status))
     page = Page(console)
-    table = [("run", "status", "curve" if page.draws else "", "verdict", "what")]
+    heads = (say("run"), say("status"), say("curve") if page.draws else "", say("verdict"), say("what"))
+    table = [tuple(map(words.plain, heads))]
     for row in ranked:
         verdict = "" if row.verdict == row.status else words.title(row.verdict)
         curve = blocks(row, CURVE) if page.draws else ""
@@ -91,16 +99,23 @@ def print_notes(notes: Sequence[str], console: Console) -> None:
     """Print what the readers of many runs had to leave out, a line each."""
     page = Page(console)
     for note in notes:
-        page.line((f"note: {words.plain(note)}", "dim"))
+        page.line((_noted(note), "dim"))
 
 
 def print_totals(judged: int, statuses: Mapping[str, int], written: int, failed: int, console: Console) -> None:
     """Print how many runs are in which state, and how many were written."""
     page = Page(console)
-    told = ", ".join(f"{count} {words.title(status)}" for status, count in sorted(statuses.items()))
+    told = enumerated([f"{count} {words.title(status)}" for status, count in sorted(statuses.items())])
     page.line()
-    page.line((words.count(judged, "run") + f" judged: {told or 'none'}", "bold"))
-    page.line((f"{written} written, {judged - written} left as they were, {failed} with an error", "dim"))
+    head = say("{runs} judged: {told}", runs=words.count(judged, "run"), told=told or say("none"))
+    page.line((words.plain(head), "bold"))
+    rest = say(
+        "{written} written, {left} left as they were, {failed} with an error",
+        written=written,
+        left=judged - written,
+        failed=failed,
+    )
+    page.line((words.plain(rest), "dim"))
 
 
 class Page:
@@ -147,25 +162,29 @@ def _print_curves(page: Page, row: Row) -> None:
     if row.training:
         page.line((ends.pop(0), TRAINING), indent=INDENT)
     if row.held_out:
-        page.line((texts.DASHED.format(name=ends.pop(0)), HELD_OUT), indent=INDENT)
+        page.line((words.plain(texts.DASHED.format(name=ends.pop(0))), HELD_OUT), indent=INDENT)
     page.line()
 
 
 def _print_sign(page: Page, name: str, sign: VitalSign) -> None:
     mark, style, answer = SIGNS[sign.value]
-    label = words.SIGNS[name][1] if name in words.SIGNS else words.title(name)
-    page.line(
-        (f"{label}: {answer}", style), (f", {words.plain(sign.because)}", ""), indent=2, lead=((f"{mark} ", style),)
-    )
+    told = f"{words.sign(name, short=True)}: {words.plain(answer)}"
+    because = translated(say(", {because}", because=words.plain(sign.because)))
+    page.line((told, style), (because, ""), indent=2, lead=((f"{mark} ", style),))
 
 
 def _print_finding(page: Page, finding: Finding) -> None:
     page.line()
     style = COLOURS[finding.severity.word]
-    where = f", {words.steps(finding.span)}, {words.confidence(finding)}"
-    page.line((words.title(finding.rule), f"bold {style}"), (f" ({finding.severity.word}{where})", "dim"), indent=2)
+    where = words.listing((words.title(finding.severity.word), words.steps(finding.span), words.confidence(finding)))
+    page.line((words.title(finding.rule), f"bold {style}"), (f" ({where})", "dim"), indent=2)
     page.line((words.plain(finding.message), ""), indent=4)
     if finding.remedies:
-        page.line(("what to try" if finding.severity is Severity.INFO else "what to try first", "dim"), indent=4)
+        head = say("what to try") if finding.severity is Severity.INFO else say("what to try first")
+        page.line((words.plain(head), "dim"), indent=4)
     for place, remedy in enumerate(finding.remedies, 1):
         page.line((words.plain(remedy), ""), indent=6, lead=((f"{place}. ", ""),))
+
+
+def _noted(note: str) -> str:
+    return words.plain(say("note: {note}", note=words.plain(note)), LONGEST)

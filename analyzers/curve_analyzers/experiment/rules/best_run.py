@@ -12,6 +12,7 @@ from curve_analyzers.experiment.comparison import Experiment
 from curve_analyzers.experiment.examples import SweepExample, outcome, sweep
 from curve_analyzers.experiment.findings import ExperimentFinding
 from curve_analyzers.findings import Severity
+from curve_analyzers.saying import enumerated, say
 from curve_analyzers.wording import count
 
 PODIUM = 3
@@ -58,15 +59,22 @@ class BestRun(ExperimentAnalyzer):
         params = {
             factor.param: best.params[factor.param] for factor in experiment.factors if factor.param in best.params
         }
-        told = ", ".join(f"{name} {text}" for name, text in list(params.items())[:PODIUM])
+        told = enumerated([f"{name} {text}" for name, text in list(params.items())[:PODIUM]])
         yield self.finding(
             Severity.INFO,
             0.95,
             experiment.ids(there[:PODIUM]),
             tuple(params),
-            f"{value:.4g}, the best of {len(experiment)}",
-            f"{best.name or best.run_id} is the best of {count(len(experiment), 'run')}: {experiment.judged} "
-            f"{value:.4g}, where the median run has {median:.4g}{f' ({told})' if told else ''}.",
+            say("{value:.4g}, the best of {runs}", value=value, runs=len(experiment)),
+            say(
+                "{best} is the best of {runs}: {judged} {value:.4g}, where the median run has {median:.4g}{told}.",
+                best=best.name or best.run_id,
+                runs=count(len(experiment), "run"),
+                judged=experiment.judged,
+                value=value,
+                median=median,
+                told=say(" ({told})", told=told) if told else "",
+            ),
             {"best": value, "median": median, "runs": len(experiment), "without_value": len(experiment) - len(there)},
-            ("See whether it is better than the next beyond noise before its params are taken as the answer.",),
+            (say("See whether it is better than the next beyond noise before its params are taken as the answer."),),
         )

@@ -14,21 +14,25 @@ from curve_analyzers.experiment.examples import SweepExample, outcome, sweep
 from curve_analyzers.experiment.findings import ExperimentFinding, moved_with
 from curve_analyzers.experiment.statistics import enough, ranks
 from curve_analyzers.findings import Severity
+from curve_analyzers.saying import say, series, within
 from curve_analyzers.wording import count
 
 REMEDIES = {
     "optimisation": (
-        "Find the larger model its own learning rate, lower first, with warm-up; compare each size at its best.",
-        "Make depth trainable: residual connections, normalisation, an initialisation that suits the activation.",
-        "Only when the larger model fits its training data better is its held-out level worth a look.",
+        say("Find the larger model its own learning rate, lower first, with warm-up; compare each size at its best."),
+        say("Make depth trainable: residual connections, normalisation, an initialisation that suits the activation."),
+        say("Only when the larger model fits its training data better is its held-out level worth a look."),
     ),
     "regularization": (
-        "Turn dropout and weight decay down together with the growth of the model, to nothing once, and compare again.",
-        "Then raise them again in small steps while held-out data gain.",
+        say(
+            "Turn dropout and weight decay down together with the growth of the model, to nothing "
+            "once, and compare again."
+        ),
+        say("Then raise them again in small steps while held-out data gain."),
     ),
     "data": (
-        "Get more data, or more varied data by augmentation: the larger model learns what it has by heart.",
-        "Until then keep the smaller model, or regularize the larger one and stop it early.",
+        say("Get more data, or more varied data by augmentation: the larger model learns what it has by heart."),
+        say("Until then keep the smaller model, or regularize the larger one and stop it early."),
     ),
 }
 
@@ -113,7 +117,7 @@ class CapacityWithoutGain(ExperimentAnalyzer):
         """A model's size that was varied, in enough runs."""
         factors = sizes_of(experiment)
         if not factors:
-            return "neither layers nor width were varied"
+            return say("neither layers nor width were varied")
         reasons = [enough(factor, "training") for factor in factors]
         return reasons[0] if all(reasons) else None
 
@@ -128,9 +132,11 @@ class CapacityWithoutGain(ExperimentAnalyzer):
             if cause:
                 yield self._finding(case, cause)
             else:
-                open_ends.append(f"more {factor.name} was no better, and nothing in these runs says why")
+                open_ends.append(
+                    say("more {factor} was no better, and nothing in these runs says why", factor=factor.name)
+                )
         if open_ends:
-            raise CannotTell("; ".join(open_ends))
+            raise CannotTell(series(open_ends))
 
     def _gains(self, case: Case) -> bool:
         """Whether the largest models rank better, for sure, than the best of the smaller ones."""
@@ -149,10 +155,21 @@ class CapacityWithoutGain(ExperimentAnalyzer):
             min(cause.confidence, self.tangled) if factor.others else cause.confidence,
             experiment.ids([*case.large.tolist(), *cause.runs]),
             (*factor.params, *cause.params),
-            f"{factor.name}: {cause.name}"[:40],
-            f"More {factor.name} did not help: {experiment.judged} is {small:.4g} at {factor.levels[0]} and "
-            f"{large:.4g} at {factor.levels[-1]} (medians of {len(case.small)} and {count(len(case.large), 'run')}). "
-            f"{cause.because}{others}",
+            within(say("{factor}: {cause}", factor=factor.name, cause=cause.name), 40),
+            say(
+                "More {factor} did not help: {judged} is {small:.4g} at {least} and {large:.4g} at "
+                "{most} (medians of {small_runs} and {runs}). {because}{others}",
+                factor=factor.name,
+                judged=experiment.judged,
+                small=small,
+                least=factor.levels[0],
+                large=large,
+                most=factor.levels[-1],
+                small_runs=len(case.small),
+                runs=count(len(case.large), "run"),
+                because=cause.because,
+                others=others,
+            ),
             {
                 "cause": cause.name,
                 "smallest": factor.levels[0],

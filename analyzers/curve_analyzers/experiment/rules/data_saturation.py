@@ -17,6 +17,7 @@ from curve_analyzers.experiment.statistics import enough
 from curve_analyzers.findings import Severity
 from curve_analyzers.hyperparameters import Meaning
 from curve_analyzers.model import Floats
+from curve_analyzers.saying import say
 from curve_analyzers.wording import count, percent
 
 SIZE = (Meaning.DATA_SIZE,)
@@ -82,10 +83,12 @@ class DataSaturation(ExperimentAnalyzer):
         """The size of the training set, varied over enough sizes and runs."""
         factor = experiment.factor(SIZE)
         if factor is None or factor.numbers is None:
-            return "the size of the training set was not varied"
+            return say("the size of the training set was not varied")
         if len(factor.levels) < self.sizes:
-            return (
-                f"cannot tell with {count(len(factor.levels), 'size')} of the training set; {self.sizes:g} are needed"
+            return say(
+                "cannot tell with {sizes} of the training set; {least:g} are needed",
+                sizes=count(len(factor.levels), "size"),
+                least=self.sizes,
             )
         return enough(factor, "level")
 
@@ -93,13 +96,13 @@ class DataSaturation(ExperimentAnalyzer):
         """Fit the fall over the sizes, and ask what the next doubling would bring."""
         effect = experiment.effect("level", SIZE)
         if effect is None or not effect.better:
-            raise CannotTell("that more data ever helped does not show in these runs")
+            raise CannotTell(say("that more data ever helped does not show in these runs"))
         factor = effect.factor
         alone = len(experiment.effects("level")) == 1
         sizes, costs, places = _points(experiment, factor, alone=alone)
         law = fit_power_law(sizes, costs)
         if law is None:
-            raise CannotTell("the levels do not follow a power law over the sizes of the training set")
+            raise CannotTell(say("the levels do not follow a power law over the sizes of the training set"))
         noise = experiment.seed_noise(experiment.cost)
         limit = max(self.worth * law.fall, noise.sd if noise.measured else 0.0)
         if law.gain_high <= limit:
@@ -109,22 +112,40 @@ class DataSaturation(ExperimentAnalyzer):
         self, experiment: Experiment, factor: Factor, law: PowerLaw, limit: float, places: list[int]
     ) -> ExperimentFinding:
         largest, now = law.largest, experiment.shown(law.at(law.largest))
-        gain = f"{law.gain:.2g} ({max(law.gain_low, 0.0):.2g} to {law.gain_high:.2g})"
+        gain = say(
+            "{gain:.2g} ({gain_low:.2g} to {gain_high:.2g})",
+            gain=law.gain,
+            gain_low=max(law.gain_low, 0.0),
+            gain_high=law.gain_high,
+        )
         time, told_time = _time_of_doubling(experiment, factor), ""
         if time is not None:
-            told_time = f" Twice the data took {percent(time) if time >= LEAST_TOLD else 'no'} more time."
+            more = say(" Twice the data took {time} more time.", time=percent(time))
+            told_time = more if time >= LEAST_TOLD else say(" Twice the data took no more time.")
         sure = float(np.clip(1.0 - 0.5 * law.gain_high / limit, 0.5, 0.97)) if limit > 0 else 0.5
         others = moved_with(factor.others)
-        way, end = ("rose", "ceiling") if experiment.higher else ("fell", "floor")
+        way, end = (say("rose"), say("ceiling")) if experiment.higher else (say("fell"), say("floor"))
         return self.finding(
             Severity.WARNING,
             min(sure, 0.5) if others else sure,
             experiment.ids(places),
             factor.params,
-            f"next doubling: {percent(law.gain / law.fall) if law.fall else '0 %'} of the gain",
-            f"{experiment.judged} {way} along a power law over {count(len(factor.levels), 'size')} of {factor.name} "
-            f"and is near its {end}: from {largest:g} to {2 * largest:g} it would gain {gain}, from {now:.4g}."
-            f"{told_time}{others}",
+            say("next doubling: {gain} of the gain", gain=percent(law.gain / law.fall) if law.fall else "0 %"),
+            say(
+                "{judged} {way} along a power law over {sizes} of {factor} and is near its {end}: from "
+                "{largest:g} to {doubled:g} it would gain {gain}, from {now:.4g}.{told_time}{others}",
+                judged=experiment.judged,
+                way=way,
+                sizes=count(len(factor.levels), "size"),
+                factor=factor.name,
+                end=end,
+                largest=largest,
+                doubled=2 * largest,
+                gain=gain,
+                now=now,
+                told_time=told_time,
+                others=others,
+            ),
             {
                 "next_gain": law.gain,
                 "next_gain_low": law.gain_low,
@@ -138,9 +159,14 @@ class DataSaturation(ExperimentAnalyzer):
                 "runs": len(experiment),
             },
             (
-                "Stop collecting more of the same data; look at what the model still gets wrong, and at its labels.",
-                "A model that suits the data better, or regularization tuned again at this size, comes next.",
-                f"{experiment.shown(law.floor):.3g} is where this model ends: compare it with what a person reaches.",
+                say(
+                    "Stop collecting more of the same data; look at what the model still gets wrong, and at its labels."
+                ),
+                say("A model that suits the data better, or regularization tuned again at this size, comes next."),
+                say(
+                    "{floor:.3g} is where this model ends: compare it with what a person reaches.",
+                    floor=experiment.shown(law.floor),
+                ),
             ),
         )
 

@@ -16,6 +16,7 @@ from curve_analyzers.experiment.statistics import Effect, enough, median_by_leve
 from curve_analyzers.findings import Severity
 from curve_analyzers.hyperparameters import Meaning
 from curve_analyzers.model import Floats
+from curve_analyzers.saying import enumerated, say
 from curve_analyzers.wording import count, percent
 
 RATE = (Meaning.LEARNING_RATE,)
@@ -107,7 +108,7 @@ class LearningRateDecides(ExperimentAnalyzer):
     def missing(self, experiment: Experiment) -> str | None:
         """A learning rate that was varied, in enough runs."""
         rate = experiment.factor(RATE)
-        return enough(rate, "level") if rate else "no learning rate was varied"
+        return enough(rate, "level") if rate else say("no learning rate was varied")
 
     def check(self, experiment: Experiment) -> Iterator[ExperimentFinding]:
         """Judge the rate's effect beside all that was varied."""
@@ -116,7 +117,7 @@ class LearningRateDecides(ExperimentAnalyzer):
             return
         stretches = _stretches(effect.factor, experiment)
         if not stretches:
-            raise CannotTell("the learning rates are no numbers")
+            raise CannotTell(say("the learning rates are no numbers"))
         yield self._finding(experiment, effect, stretches)
 
     def _finding(self, experiment: Experiment, effect: Effect, stretches: list[Stretch]) -> ExperimentFinding:
@@ -128,22 +129,31 @@ class LearningRateDecides(ExperimentAnalyzer):
         too_high = [s.low for s in stretches if s.low > high and s.share(experiment, UNSTABLE) > 1 / 2]
         too_low = [s.high for s in stretches if s.high < low and s.share(experiment, STUCK) > 1 / 2]
         sure = effect.sure_of_share(self.share)
-        told = [f"best {_range(low, high)}"]
-        told += [f"unstable from {min(too_high):g} on"] if too_high else []
-        told += [f"hardly moving up to {max(too_low):g}"] if too_low else []
+        told = [say("best {range}", range=_range(low, high))]
+        told += [say("unstable from {too_high:g} on", too_high=min(too_high))] if too_high else []
+        told += [say("hardly moving up to {too_low:g}", too_low=max(too_low))] if too_low else []
         others, caution = effect.tangled, moved_with(effect.tangled)
         rates = effect.factor.numbers if effect.factor.numbers is not None else np.zeros(0)
-        edge = " It is the highest that was tried: go on upwards." if high >= rates.max() else ""
-        edge = " It is the lowest that was tried: go on downwards." if low <= rates.min() and not edge else edge
+        edge = say(" It is the highest that was tried: go on upwards.") if high >= rates.max() else ""
+        edge = say(" It is the lowest that was tried: go on downwards.") if low <= rates.min() and not edge else edge
         return self.finding(
             Severity.WARNING,
             min(sure, self.tangled) if others else sure,
             experiment.ids(place for stretch in worked for place in stretch.runs),
             effect.factor.params,
-            f"{percent(effect.share)} of the differences",
-            f"{percent(effect.share)} ({percent(effect.low)} to {percent(effect.high)}) of the differences in "
-            f"{experiment.judged} between {count(len(experiment), 'run')} go with {effect.factor.name}: "
-            f"{', '.join(told)}.{caution}",
+            say("{share} of the differences", share=percent(effect.share)),
+            say(
+                "{share} ({low} to {high}) of the differences in {judged} between {runs} go with "
+                "{factor}: {told}.{caution}",
+                share=percent(effect.share),
+                low=percent(effect.low),
+                high=percent(effect.high),
+                judged=experiment.judged,
+                runs=count(len(experiment), "run"),
+                factor=effect.factor.name,
+                told=enumerated(told),
+                caution=caution,
+            ),
             {
                 "share": effect.share,
                 "share_low": effect.low,
@@ -156,8 +166,13 @@ class LearningRateDecides(ExperimentAnalyzer):
                 "runs": len(experiment),
             },
             (
-                f"Keep {effect.factor.name} {_range(low, high)} and compare everything else there.{edge}",
-                "Find the best rate of each model size before the sizes are compared.",
+                say(
+                    "Keep {factor} {range} and compare everything else there.{edge}",
+                    factor=effect.factor.name,
+                    range=_range(low, high),
+                    edge=edge,
+                ),
+                say("Find the best rate of each model size before the sizes are compared."),
             ),
         )
 
@@ -177,7 +192,7 @@ def _stretches(rate: Factor, experiment: Experiment) -> list[Stretch]:
 
 
 def _range(low: float, high: float) -> str:
-    return f"at {low:g}" if low == high else f"from {low:g} to {high:g}"
+    return say("at {low:g}", low=low) if low == high else say("from {low:g} to {high:g}", low=low, high=high)
 
 
 def _shows(experiment: Experiment, place: int) -> set[str]:

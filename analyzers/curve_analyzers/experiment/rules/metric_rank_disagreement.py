@@ -15,6 +15,7 @@ from curve_analyzers.experiment.findings import ExperimentFinding
 from curve_analyzers.experiment.statistics import ALPHA, SHARES, median_by_level, ranks, widest_by_chance
 from curve_analyzers.findings import Severity
 from curve_analyzers.model import Floats, Ints
+from curve_analyzers.saying import say
 
 RESAMPLES = 500
 BRIEF = 40  # characters that the MLflow UI shows of a tag
@@ -88,10 +89,16 @@ class MetricRankDisagreement(ExperimentAnalyzer):
     def missing(self, experiment: Experiment) -> str | None:
         """A KPI that enough runs logged."""
         if not experiment.kpi:
-            return "no KPI was named; --kpi METRIC names one"
+            return say("no KPI was named; --kpi METRIC names one")
         logged = int(np.isfinite(experiment.kpi_cost).sum())
         if logged < self.least:
-            return f"{logged} of {len(experiment)} runs logged {experiment.kpi!r}; {self.least} are needed"
+            return say(
+                "{logged} of {runs} runs logged {kpi!r}; {least} are needed",
+                logged=logged,
+                runs=len(experiment),
+                kpi=experiment.kpi,
+                least=self.least,
+            )
         return None
 
     def check(self, experiment: Experiment) -> Iterator[ExperimentFinding]:
@@ -99,7 +106,7 @@ class MetricRankDisagreement(ExperimentAnalyzer):
         keep = np.flatnonzero(np.isfinite(experiment.kpi_cost) & np.isfinite(experiment.cost))
         cost, kpi = experiment.cost[keep], experiment.kpi_cost[keep]
         if len(keep) < self.least or np.ptp(cost) == 0 or np.ptp(kpi) == 0:
-            raise CannotTell("the runs do not differ in both the judged quantity and the KPI")
+            raise CannotTell(say("the runs do not differ in both the judged quantity and the KPI"))
         agreement, low, high = _agreement(cost, kpi)
         if high >= self.agreement:
             return
@@ -124,16 +131,31 @@ class MetricRankDisagreement(ExperimentAnalyzer):
         sign = -1.0 if experiment.kpi_is_higher else 1.0
         at_chosen, at_best = (sign * float(experiment.kpi_cost[place]) for place in places)
         tau, low, high = agreement
-        by = f" {parting.name} moves the two apart." if parting else ""
+        by = say(" {parting} moves the two apart.", parting=parting.name) if parting else ""
+        brief = say(
+            "{kpi} {at_chosen:.3g}, not {at_best:.3g}", kpi=experiment.kpi, at_chosen=at_chosen, at_best=at_best
+        )
         return self.finding(
             Severity.WARNING,
             0.95 if parting else min(0.5 + 0.5 * (1 - by_chance / loss), 0.95),
             (chosen.run_id, best.run_id),
             parting.params if parting else (),
-            f"{experiment.kpi} {at_chosen:.3g}, not {at_best:.3g}"[-BRIEF:],
-            f"The runs rank differently by {experiment.judged} and by {experiment.kpi} (rank correlation {tau:.2f}, "
-            f"{low:.2f} to {high:.2f}): the best by {experiment.judged} ({chosen.name or chosen.run_id}) has "
-            f"{at_chosen:.4g}, where {best.name or best.run_id} has {at_best:.4g}.{by}",
+            brief if len(brief) <= BRIEF else brief[-BRIEF:],
+            say(
+                "The runs rank differently by {judged} and by {kpi} (rank correlation {tau:.2f}, "
+                "{low:.2f} to {high:.2f}): the best by {judged} ({chosen}) has {at_chosen:.4g}, where "
+                "{best} has {at_best:.4g}.{by}",
+                judged=experiment.judged,
+                kpi=experiment.kpi,
+                tau=tau,
+                low=low,
+                high=high,
+                chosen=chosen.name or chosen.run_id,
+                at_chosen=at_chosen,
+                best=best.name or best.run_id,
+                at_best=at_best,
+                by=by,
+            ),
             {
                 "rank_correlation": tau,
                 "rank_correlation_low": low,
@@ -145,9 +167,9 @@ class MetricRankDisagreement(ExperimentAnalyzer):
                 "runs": len(experiment),
             },
             (
-                f"Choose runs and checkpoints by {experiment.kpi}, on held-out data.",
-                "Bring the objective nearer to it: class weights, the decision threshold, what an error costs.",
-                f"Stop early on {experiment.kpi}, not on {experiment.judged}.",
+                say("Choose runs and checkpoints by {kpi}, on held-out data.", kpi=experiment.kpi),
+                say("Bring the objective nearer to it: class weights, the decision threshold, what an error costs."),
+                say("Stop early on {kpi}, not on {judged}.", kpi=experiment.kpi, judged=experiment.judged),
             ),
         )
 

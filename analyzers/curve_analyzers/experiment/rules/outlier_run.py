@@ -14,6 +14,7 @@ from curve_analyzers.experiment.findings import ExperimentFinding
 from curve_analyzers.experiment.statistics import ALPHA, SHARES
 from curve_analyzers.findings import Severity
 from curve_analyzers.model import Ints
+from curve_analyzers.saying import say, titled
 from curve_analyzers.wording import count
 
 MOST_FINDINGS = 20
@@ -74,7 +75,9 @@ class OutlierRun(ExperimentAnalyzer):
         """Runs with enough siblings."""
         if any(len(group) > self.siblings for group in experiment.groups):
             return None
-        return f"no params were run {self.siblings + 1:g} times with nothing but the seed changed"
+        return say(
+            "no params were run {siblings:g} times with nothing but the seed changed", siblings=self.siblings + 1
+        )
 
     def check(self, experiment: Experiment) -> Iterator[ExperimentFinding]:
         """Judge each run beside its siblings; where many stand out, the clearest are named."""
@@ -111,19 +114,33 @@ class OutlierRun(ExperimentAnalyzer):
         run, others = experiment.runs[place], group[group != place]
         usual = experiment.shown(float(np.median(experiment.cost[others])))
         own = experiment.shown(float(experiment.cost[place]))
-        told = f"ended {how} than they" if how in {"better", "worse"} else f"shows {how.replace('_', ' ')}"
+        told = (
+            say("ended {how} than they", how=say("better") if how == "better" else say("worse"))
+            if how in {"better", "worse"}
+            else say("shows {rule}", rule=titled(how))
+        )
         return self.finding(
             Severity.WARNING,
             confidence,
             experiment.ids([place, *others.tolist()]),
             experiment.params.seeds,
-            f"{how.replace('_', ' ')} than its siblings" if how in {"better", "worse"} else how.replace("_", " "),
-            f"{run.name or run.run_id} is unlike {count(len(others), 'run')} with the same params: it {told} "
-            f"({experiment.judged} {own:.4g}; theirs have a median of {usual:.4g}).",
+            say("{how} than its siblings", how=say("better") if how == "better" else say("worse"))
+            if how in {"better", "worse"}
+            else titled(how),
+            say(
+                "{run} is unlike {runs} with the same params: it {told} ({judged} {own:.4g}; theirs have "
+                "a median of {usual:.4g}).",
+                run=run.name or run.run_id,
+                runs=count(len(others), "run"),
+                told=told,
+                judged=experiment.judged,
+                own=own,
+                usual=usual,
+            ),
             {"value": own, "siblings_median": usual, "siblings": len(others), "how": how, "runs": len(experiment)},
             (
-                "Look at what was not logged: version of code and data, machine, library versions.",
-                "Run it again with the same seed; if it ends the same, the setting is unstable.",
-                "Leave it out of averages, and say so.",
+                say("Look at what was not logged: version of code and data, machine, library versions."),
+                say("Run it again with the same seed; if it ends the same, the setting is unstable."),
+                say("Leave it out of averages, and say so."),
             ),
         )

@@ -15,6 +15,7 @@ from curve_analyzers.experiment.findings import ExperimentFinding, moved_with
 from curve_analyzers.experiment.statistics import Effect, enough, median_by_level
 from curve_analyzers.findings import Severity
 from curve_analyzers.hyperparameters import Meaning
+from curve_analyzers.saying import enumerated, say, within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class RegularizationEffect(ExperimentAnalyzer):
         """Dropout or a penalty that was varied, in enough runs."""
         factors = [factor for each in REGULARIZATION if (factor := experiment.factor([each]))]
         if not factors:
-            return "neither dropout nor weight decay was varied"
+            return say("neither dropout nor weight decay was varied")
         reasons = [enough(factor, "level") for factor in factors]
         return reasons[0] if all(reasons) else None
 
@@ -92,33 +93,60 @@ class RegularizationEffect(ExperimentAnalyzer):
         best = int(np.nanargmin(costs))
         told = []
         if gap:
-            way = "narrowed" if gap.better else "widened" if gap.worse else "changed"
+            way = say("narrowed") if gap.better else say("widened") if gap.worse else say("changed")
             told.append(
-                f"more of it {way} the gap ({gaps[0]:.3g} at {factor.levels[0]}, {gaps[-1]:.3g} at {factor.levels[-1]})"
+                say(
+                    "more of it {way} the gap ({first:.3g} at {least}, {last:.3g} at {most})",
+                    way=way,
+                    first=gaps[0],
+                    least=factor.levels[0],
+                    last=gaps[-1],
+                    most=factor.levels[-1],
+                )
             )
         if level:
-            worse = (
-                "made the level worse" if level.worse else "improved the level" if level.better else "moved the level"
+            did = (
+                say("made the level worse")
+                if level.worse
+                else say("improved the level")
+                if level.better
+                else say("moved the level")
             )
-            told.append(f"{'and ' if gap else 'more of it '}{worse}")
+            told.append(say("and {did}", did=did) if gap else say("more of it {did}", did=did))
         else:
-            told.append("and brought nothing on held-out data that shows beyond noise")
+            told.append(say("and brought nothing on held-out data that shows beyond noise"))
         shown = experiment.shown(float(costs[best]))
         others, caution = effect.tangled, moved_with(effect.tangled)
         at_edge = {
-            0: " It is the least that was tried: go lower.",
-            len(costs) - 1: " It is the most that was tried: go on.",
+            0: say(" It is the least that was tried: go lower."),
+            len(costs) - 1: say(" It is the most that was tried: go on."),
         }
-        brief = f"best at {factor.levels[best]}" if level else f"gap {'narrower' if gap and gap.better else 'changed'}"
+        brief = (
+            say("best at {level}", level=factor.levels[best])
+            if level
+            else say("gap narrower")
+            if gap and gap.better
+            else say("gap changed")
+        )
         sure = max(each.certainty for each in (level, gap) if each)
         return self.finding(
             Severity.INFO,
             min(sure, self.tangled) if others else sure,
             experiment.ids(np.flatnonzero(factor.codes == best)),
             factor.params,
-            f"{factor.name}: {brief}"[:40],
-            f"{factor.name} was varied from {factor.levels[0]} to {factor.levels[-1]}: {', '.join(told)}; "
-            f"{experiment.judged} was best at {factor.levels[best]} ({shown:.4g}).{caution}",
+            within(say("{factor}: {brief}", factor=factor.name, brief=brief), 40),
+            say(
+                "{factor} was varied from {least} to {most}: {told}; {judged} was best at "
+                "{best} ({shown:.4g}).{caution}",
+                factor=factor.name,
+                least=factor.levels[0],
+                most=factor.levels[-1],
+                told=enumerated(told),
+                judged=experiment.judged,
+                best=factor.levels[best],
+                shown=shown,
+                caution=caution,
+            ),
             {
                 "best_at": factor.levels[best],
                 "best": shown,
@@ -132,7 +160,12 @@ class RegularizationEffect(ExperimentAnalyzer):
                 "runs": len(experiment),
             },
             (
-                f"Keep {factor.name} at {factor.levels[best]}.{at_edge.get(best, '')}",
-                "Compare it once more at the best learning rate: how much is needed depends on it.",
+                say(
+                    "Keep {factor} at {level}.{edge}",
+                    factor=factor.name,
+                    level=factor.levels[best],
+                    edge=at_edge.get(best, ""),
+                ),
+                say("Compare it once more at the best learning rate: how much is needed depends on it."),
             ),
         )

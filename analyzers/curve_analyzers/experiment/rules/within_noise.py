@@ -13,6 +13,7 @@ from curve_analyzers.experiment.examples import SweepExample, outcome, sweep
 from curve_analyzers.experiment.findings import ExperimentFinding
 from curve_analyzers.findings import Severity
 from curve_analyzers.model import Floats, Ints
+from curve_analyzers.saying import enumerated, say
 from curve_analyzers.wording import count
 
 REPEATS = 5  # seeds that most can afford
@@ -69,7 +70,7 @@ class WithinNoise(ExperimentAnalyzer):
         if not noise.measured:
             noise = experiment.seed_noise(experiment.cost)
         if not noise.sd > 0:
-            raise CannotTell("neither repeats nor the curves' own noise say how far apart equal runs lie")
+            raise CannotTell(say("neither repeats nor the curves' own noise say how far apart equal runs lie"))
         best = int(np.lexsort((-sizes, means))[0])
         error = noise.sd * np.sqrt(1 / sizes[best] + 1 / sizes)
         level = np.flatnonzero(means - means[best] <= self.apart * error)
@@ -82,21 +83,34 @@ class WithinNoise(ExperimentAnalyzer):
         costs = experiment.cost[ordered]
         first, last = (experiment.shown(float(cost)) for cost in (costs[0], costs[-1]))
         visible = self.apart * noise.sd * (2 / REPEATS) ** 0.5
-        source = "their seeds" if noise.measured else "their own curves"
-        seeds = ", ".join(experiment.params.seeds) or "nothing that was logged"
+        source = say("their seeds") if noise.measured else say("their own curves")
+        seeds = enumerated(list(experiment.params.seeds)) or say("nothing that was logged")
         words = (
-            f"All {count(len(ordered), 'run')} differ only in {seeds}"
+            say("All {runs} differ only in {seeds}", runs=count(len(ordered), "run"), seeds=seeds)
             if settings == 1
-            else f"The best {len(level)} of {count(settings, 'setting')} are level"
+            else say(
+                "The best {level} of {settings} are level",
+                level=len(level),
+                settings=count(settings, "setting"),
+            )
         )
         return self.finding(
             Severity.INFO,
             0.9 if noise.measured else 0.6,
             experiment.ids(ordered.tolist()),
             experiment.params.seeds if settings == 1 else [p for factor in experiment.factors for p in factor.params],
-            f"{len(level)} settings are level" if settings > 1 else "only seeds differ",
-            f"{words}: {experiment.judged} goes from {first:.4g} to {last:.4g}, and {source} alone make a spread of "
-            f"{noise.sd:.2g} (standard deviation). The first of them is not better than the last for sure.",
+            say("{level} settings are level", level=len(level)) if settings > 1 else say("only seeds differ"),
+            say(
+                "{words}: {judged} goes from {first:.4g} to {last:.4g}, and {source} alone make a spread "
+                "of {sd:.2g} (standard deviation). The first of them is not better than the last for "
+                "sure.",
+                words=words,
+                judged=experiment.judged,
+                first=first,
+                last=last,
+                source=source,
+                sd=noise.sd,
+            ),
             {
                 "spread": noise.sd,
                 "from_repeats": noise.measured,
@@ -108,8 +122,12 @@ class WithinNoise(ExperimentAnalyzer):
                 "runs": len(experiment),
             },
             (
-                "Take the simplest or the cheapest of them.",
-                f"To tell them apart, repeat each with {REPEATS} seeds: {visible:.2g} of difference would show.",
+                say("Take the simplest or the cheapest of them."),
+                say(
+                    "To tell them apart, repeat each with {repeats} seeds: {visible:.2g} of difference would show.",
+                    repeats=REPEATS,
+                    visible=visible,
+                ),
             ),
         )
 
@@ -118,7 +136,7 @@ def _settings(experiment: Experiment) -> tuple[Floats, Floats, list[Ints]]:
     """Of each configuration that trained, the mean cost, the number of runs, and the runs."""
     usable = np.flatnonzero(np.isfinite(experiment.cost) & ~experiment.failed)
     if not len(usable):
-        raise CannotTell("no run trained")
+        raise CannotTell(say("no run trained"))
     codes = experiment.params.configuration[usable]
     members = _grouped(usable, codes)
     means = np.array([float(experiment.cost[runs].mean()) for runs in members])

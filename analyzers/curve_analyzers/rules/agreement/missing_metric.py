@@ -10,6 +10,7 @@ from curve_analyzers.examples import Example, decay, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import class_count
 from curve_analyzers.model import Role, RunCurves, Split
+from curve_analyzers.saying import say
 
 # Scores that are coarser or finer accuracies and show no more about single classes than it does.
 BLIND = {"accuracy", "top5_accuracy", "score"}
@@ -60,13 +61,16 @@ class MissingMetric(Analyzer):
             Severity.INFO,
             0.95,
             Span((curve.name,), int(curve.steps[0]), int(curve.steps[-1])),
-            "accuracy alone",
-            f"{curve.name} is the only kind of score: whether the model finds every class could not be judged.",
+            say("accuracy alone"),
+            say(
+                "{curve} is the only kind of score: whether the model finds every class could not be judged.",
+                curve=curve.name,
+            ),
             {"scores": sum(len(run.scores(each)) for each in Split), "classes": classes},
             (
-                "Log F1, recall and precision of the rarer class, and the area under the precision-recall curve."
+                say("Log F1, recall and precision of the rarer class, and the area under the precision-recall curve.")
                 if two
-                else "Log the macro F1, or recall and precision for each class that counts.",
-                "Log a confusion matrix with the last evaluation.",
+                else say("Log the macro F1, or recall and precision for each class that counts."),
+                say("Log a confusion matrix with the last evaluation."),
             ),
         )

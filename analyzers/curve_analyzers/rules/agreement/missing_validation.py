@@ -10,6 +10,7 @@ from curve_analyzers.examples import Example, decay, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.roles import single_values
+from curve_analyzers.saying import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +57,11 @@ class MissingValidation(Analyzer):
             Severity.INFO,
             0.95,
             Span((curve.name,), int(curve.steps[0]), int(curve.steps[-1])),
-            "no held-out curve",
-            "No curve on held-out data was found, so overfitting could not be judged.",
+            say("no held-out curve"),
+            say("No curve on held-out data was found, so overfitting could not be judged."),
             {"curves": len(run.curves)},
             (
-                "Hold 10 to 20 % of the data out, and log loss and score on it once an epoch.",
-                "If it is there under another name, say so with `--map TAG=val_loss`.",
+                say("Hold 10 to 20 % of the data out, and log loss and score on it once an epoch."),
+                say("If it is there under another name, say so with `--map TAG=val_loss`."),
             ),
         )

@@ -11,9 +11,10 @@ from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
+from curve_analyzers.saying import say
 
 BOTH = Need(
-    "no curve was found both in MLflow and in the run's own event files",
+    say("no curve was found both in MLflow and in the run's own event files"),
     lambda run: [min(run[role], run.others[role].finite(), key=len) for role in run.others if role in run],
 )
 
@@ -117,7 +118,7 @@ class SourcesDisagree(Analyzer):
     def _finding(self, worst: Comparison, names: Sequence[str]) -> Finding:
         differ = worst.apart > self.apart
         first = int(worst.steps[differ][0])
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        more = say(" and {others} more", others=len(names) - 1) if len(names) > 1 else ""
         largest = int(worst.steps[worst.apart.argmax()])
         mine, theirs = (
             float(curve.values[np.searchsorted(curve.steps, largest)]) for curve in (worst.curve, worst.other)
@@ -126,14 +127,24 @@ class SourcesDisagree(Analyzer):
             Severity.WARNING,
             0.6 + 0.35 * self._share(worst),
             Span(tuple(names), first, int(worst.steps[differ][-1])),
-            f"apart since step {first}",
-            f"{worst.curve.name}{more} and its copy in the run's event files ({worst.other.name}) differ at "
-            f"{int(differ.sum())} of {len(differ)} steps that both have; at step {largest} MLflow has {mine:.4g} and "
-            f"the event files {theirs:.4g}.",
+            say("apart since step {first}", first=first),
+            say(
+                "{curve}{more} and its copy in the run's event files ({other}) differ at {apart} of "
+                "{shared} steps that both have; at step {largest} MLflow has {mine:.4g} and the "
+                "event files {theirs:.4g}.",
+                curve=worst.curve.name,
+                more=more,
+                other=worst.other.name,
+                apart=int(differ.sum()),
+                shared=len(differ),
+                largest=largest,
+                mine=mine,
+                theirs=theirs,
+            ),
             {"steps_compared": len(differ), "steps_apart": int(differ.sum()), "mlflow": mine, "event_files": theirs},
             (
-                "Log each metric in one place and send it to both, averaged over the same window.",
-                "See whether the event files are of an earlier run: give every run a log directory of its own.",
+                say("Log each metric in one place and send it to both, averaged over the same window."),
+                say("See whether the event files are of an earlier run: give every run a log directory of its own."),
             ),
         )
 

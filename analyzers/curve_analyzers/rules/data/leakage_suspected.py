@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -10,16 +11,21 @@ import numpy as np
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, run
 from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.held_out_size import COUNTED, FULL, held_out_examples
 from curve_analyzers.hyperparameters import dropout
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.quantities import Kind
 from curve_analyzers.roles import parse
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
+RULE_OF_THREE = 3.0
+MOST_DROPOUT = 0.99
+
 VALIDATION = Need(
-    "no validation curve was logged",
+    say("no validation curve was logged"),
     lambda run: [run[role] for role in run.roles if role.split is Split.VAL and role.measures.judged],
 )
 
@@ -54,8 +60,8 @@ class LeakageSuspected(Analyzer):
     )
     better: float = threshold(5.0, "what training misses at the end over what validation misses, as a factor", gt=1)
     apart: float = threshold(0.1, "least distance of the two as shares, which few held-out examples may explain", ge=0)
-    regularized: float = threshold(
-        3.0, "the same factor again, where training is regularized by a logged dropout", ge=1
+    layers: float = threshold(
+        2.0, "layers of dropout that training may go through: each leaves as much of it as it keeps", ge=0
     )
 
     fires = (
@@ -77,6 +83,14 @@ class LeakageSuspected(Analyzer):
     quiet = (
         Example(
             "ordinary dropout", run(train_loss=decay(floor=0.5), val_loss=decay(floor=0.3), params={"dropout": 0.5})
+        ),
+        Example(
+            "strong dropout",
+            run(train_accuracy=decay(0.2, 0.68), val_accuracy=decay(0.3, 0.99), params={"dropout": 0.85}),
+        ),
+        Example(
+            "eight examples without a mistake",
+            run(train_accuracy=decay(0.2, 0.8), val_accuracy=decay(0.2, 1.0, 12).rounded(0.125)),
         ),
         Example(
             "the lag of a mean over the epoch", run(train_loss=decay(2.3, 0.05, 3), val_loss=decay(2.2, 0.05, 3.3))
@@ -107,16 +121,26 @@ class LeakageSuspected(Analyzer):
         val = measure(run, role)
         level = float(np.median(test.as_cost(role.measures).values[-max(1, len(test) // 10) :]))
         gap = level - max(val.end, val.best_value)
-        if not (val.fell and gap >= self.below * val.fall and val.beyond_noise(gap)):
+        # The standard error of a share of n examples is 0.5/sqrt(n) at most.
+        examples = held_out_examples(run) if role.quantity in COUNTED else None
+        chance = _full(val.curve) / math.sqrt(examples) if examples else 0.0
+        if not (val.fell and gap >= max(self.below * val.fall, chance) and val.beyond_noise(gap)):
             return None
         shown, end = role.measures.shown(level), role.measures.shown(val.end)
         return self.finding(
             Severity.WARNING,
             min(certainty(gap, self.below * val.fall), 0.9),
             Span((val.name, test.name), int(val.curve.steps[0]), val.last_step),
-            f"validation {end:.3g}, test {shown:.3g}",
-            f"{val.name} ends at {end:.4g} and {test.name} at {shown:.4g}: {percent(gap / val.fall)} of what the "
-            "validation gained does not hold on the test data.",
+            say("validation {end:.3g}, test {shown:.3g}", end=end, shown=shown),
+            say(
+                "{val} ends at {end:.4g} and {test} at {shown:.4g}: {lost} of what the validation gained "
+                "does not hold on the test data.",
+                val=val.name,
+                end=end,
+                test=test.name,
+                shown=shown,
+                lost=percent(gap / val.fall),
+            ),
             {"validation": end, "test": shown, "share_of_gain": gap / val.fall},
             self._remedies(),
         )
@@ -128,7 +152,10 @@ class LeakageSuspected(Analyzer):
             return None
         train, val = measure(run, other), measure(run, role)
         misses, left = train.end - _lag(train, len(val.curve)) - train.perfect, val.end - val.perfect
-        factor = self.better * (self.regularized if dropout(run) else 1.0)
+        if role.quantity in COUNTED and (examples := held_out_examples(run)):
+            # Of n examples without a mistake up to 3/n of all may be mistaken, the rule of three.
+            left = max(left, RULE_OF_THREE / examples * _full(val.curve))
+        factor = self.better / (1 - min(dropout(run) or 0.0, MOST_DROPOUT)) ** self.layers
         apart = self.apart if train.quantity.bounded else 0.0
         if not (train.fell and misses - left > apart and misses >= factor * left and train.beyond_noise(misses - left)):
             return None
@@ -138,8 +165,14 @@ class LeakageSuspected(Analyzer):
             Severity.WARNING,
             min(certainty(min(times, 1e6), factor), 0.8),
             Span((train.name, val.name), int(val.curve.steps[0]), val.last_step),
-            f"validation {val_end:.3g}, training {end:.3g}",
-            f"{val.name} ends at {val_end:.4g} where {train.name}, on data the model has seen, ends at {end:.4g}.",
+            say("validation {val_end:.3g}, training {end:.3g}", val_end=val_end, end=end),
+            say(
+                "{val} ends at {val_end:.4g} where {train}, on data the model has seen, ends at {end:.4g}.",
+                val=val.name,
+                val_end=val_end,
+                train=train.name,
+                end=end,
+            ),
             {"validation": val_end, "training": end, "times": min(times, 1e6)},
             self._remedies(),
         )
@@ -147,10 +180,13 @@ class LeakageSuspected(Analyzer):
     @staticmethod
     def _remedies() -> tuple[str, ...]:
         return (
-            "Look for the same examples, or the same person, document or day, on both sides of the split.",
-            "Split by groups or by time; fit scalers, encoders and feature selection on the training part alone.",
-            "Measure the training data in evaluation mode too: if it is as good, dropout or augmentation explains it.",
-            "Look at the importance of features: one that decides nearly alone may give the answer away.",
+            say("Look for the same examples, or the same person, document or day, on both sides of the split."),
+            say("Split by groups or by time; fit scalers, encoders and feature selection on the training part alone."),
+            say(
+                "Measure the training data in evaluation mode too: if it is as good, dropout or "
+                "augmentation explains it."
+            ),
+            say("Look at the importance of features: one that decides nearly alone may give the answer away."),
         )
 
 
@@ -166,6 +202,11 @@ def _test_curve(run: RunCurves, role: Role) -> Curve | None:
 def _is(name: str, role: Role) -> bool:
     parsed = parse(name)
     return parsed is not None and parsed.role == role
+
+
+def _full(score: Curve) -> float:
+    """What all examples are in the unit of a share of them."""
+    return 100.0 if np.abs(score.values).max() > FULL else 1.0
 
 
 def _lag(train: Progress, evaluations: int) -> float:

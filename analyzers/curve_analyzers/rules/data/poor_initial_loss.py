@@ -13,7 +13,8 @@ from curve_analyzers.examples import Example, Shape, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import class_count
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves, Split
-from curve_analyzers.signal import bins, certainty
+from curve_analyzers.saying import say
+from curve_analyzers.signal import bins, certainty, noise
 
 BINS = 50  # the lowest of many noisy points is chance
 LEAST_SCORES = 4
@@ -32,7 +33,8 @@ def pairs(run: RunCurves) -> list[tuple[Role, Role]]:
     """A loss, and beside it a score that tells what guessing is worth: on the same data, else on held-out data."""
     found = []
     for loss in (Role(split, name) for split in (Split.TRAIN, Split.VAL) for name in ("loss", "mse")):
-        scores = [Role(split, name) for name in ("accuracy", "r2") for split in (loss.split, Split.VAL, Split.TEST)]
+        splits = (loss.split, Split.VAL, Split.TEST)
+        scores = [Role(split, name) for name in ("accuracy", "r2", "f1") for split in splits]
         beside = next((score for score in scores if score in run), None)
         if beside and loss in run and same_unit([run[loss], run[beside]]):
             found.append((loss, beside))
@@ -40,7 +42,7 @@ def pairs(run: RunCurves) -> list[tuple[Role, Role]]:
 
 
 LOSS_AND_YARDSTICK = Need(
-    "no loss was logged beside an accuracy or an R2 on the same data",
+    say("no loss was logged beside an accuracy, an F1 or an R2 on the same data"),
     lambda run: [min(run[loss], run[score], key=len) for loss, score in pairs(run)],
 )
 
@@ -55,6 +57,7 @@ class Start:
         first: The first loss.
         guessing: What a model costs that makes mistakes as often and is not sure of them, as the run shows later.
         since: The step at which it showed.
+        error: The noise of that loss.
     """
 
     loss: Curve
@@ -62,11 +65,17 @@ class Start:
     first: float
     guessing: float
     since: int
+    error: float = 0.0
 
     @property
     def times(self) -> float:
         """The first loss over that of guessing."""
         return self.first / self.guessing if self.guessing > 0 else 0.0
+
+    @property
+    def least_times(self) -> float:
+        """The same, each as near to the other as noise may have it."""
+        return (self.first - self.error) / (self.guessing + self.error) if self.guessing > 0 else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +103,9 @@ class PoorInitialLoss(Analyzer):
 
     needs = (LOSS_AND_YARDSTICK,)
     vouches = False
-    explains = ("gradients", "loss_metric_disagreement")
+    explains = ("gradients", "progress", "loss_metric_disagreement")  # what counts by the fall counts by where it began
 
-    times: float = threshold(3.0, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
+    times: float = threshold(2.93, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
     early: float = threshold(0.7, "share of the run within which that is looked for", gt=0, le=1)
     early_apart: float = threshold(
         0.3, "the same where the mistakes were counted on other data than the loss", gt=0, le=1
@@ -139,7 +148,7 @@ class PoorInitialLoss(Analyzer):
                 continue
             variance = score.quantity == "r2"
             start = _by_variance(run[loss], run[score]) if variance else self._by_mistakes(run, loss, score)
-            if start and start.times >= (self.worse if variance else self.times):
+            if start and start.least_times >= (self.worse if variance else self.times):
                 yield self._finding(start, variance=variance)
                 return
 
@@ -169,27 +178,45 @@ class PoorInitialLoss(Analyzer):
         even = np.where(counted > COUNTED, levels * first / np.maximum(counted, COUNTED), np.inf)
         least = int(even.argmin())
         since = int(accuracy.steps[edges[least + 1] - 1])
-        return Start(curve, accuracy, float(curve.values[0]), float(even[least]), since)
+        # Where only the steps up to the first evaluation tell, the first ones may have thrown the model off further.
+        began = float(curve.values[0] if followed else curve.values[curve.steps <= accuracy.steps[0]].max(initial=0.0))
+        return Start(curve, accuracy, began, float(even[least]), since, noise(levels))
 
     def _finding(self, start: Start, *, variance: bool) -> Finding:
-        what = "the variance of the target" if variance else f"what as many mistakes are worth by step {start.since}"
+        what = (
+            say("the variance of the target")
+            if variance
+            else say("what as many mistakes are worth by step {since}", since=start.since)
+        )
         return self.finding(
             Severity.WARNING,
-            min(certainty(np.log(start.times), np.log(self.worse if variance else self.times)), 0.95),
+            min(certainty(np.log(start.least_times), np.log(self.worse if variance else self.times)), 0.95),
             Span(
                 (start.loss.name, start.score.name),
                 int(start.loss.steps[0]),
                 max(start.since, int(start.loss.steps[0])),
             ),
-            f"{start.times:.3g} times what guessing costs",
-            f"{start.loss.name} began at {start.first:.4g}, {start.times:.3g} times {what} ({start.guessing:.4g}): the "
-            "model starts sure of nonsense.",
+            say("{times:.3g} times what guessing costs", times=start.times),
+            say(
+                "{loss} began at {first:.4g}, {times:.3g} times {what} ({guessing:.4g}): the model "
+                "starts sure of nonsense.",
+                loss=start.loss.name,
+                first=start.first,
+                times=start.times,
+                what=what,
+                guessing=start.guessing,
+            ),
             {"first": start.first, "guessing": start.guessing, "times": start.times, "score": start.score.name},
             (
-                "Scale inputs and targets to zero mean and unit variance.",
-                "Begin with a small output layer, its bias at the mean of the targets or the log of the class shares.",
-                "Check that the loss takes what the model gives: logits or probabilities, and the reduction meant.",
-                "Warm the learning rate up, so that the first steps cannot throw the model off.",
+                say("Scale inputs and targets to zero mean and unit variance."),
+                say(
+                    "Begin with a small output layer, its bias at the mean of the targets or the log of the "
+                    "class shares."
+                ),
+                say(
+                    "Check that the loss takes what the model gives: logits or probabilities, and the reduction meant."
+                ),
+                say("Warm the learning rate up, so that the first steps cannot throw the model off."),
             ),
         )
 

@@ -12,10 +12,11 @@ from curve_analyzers.epoch_length import Repetition, epoch_lengths, fold, part_o
 from curve_analyzers.examples import Example, Shape, decay, flat, run, sawtooth
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, RunCurves
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty, periodicity, running_median
 from curve_analyzers.wording import percent
 
-WITHIN = "the loss itself, and a whole part of an epoch"
+WITHIN = say("the loss itself, and a whole part of an epoch")
 FEW = 6.0  # epochs; with so few, twice the variance is asked for, as one wave may fit them all
 
 
@@ -66,11 +67,11 @@ class UnshuffledData(Analyzer):
     epochs: float = threshold(3, "epochs that must be seen to tell a repetition", ge=2)
     points: float = threshold(4, "points an epoch, or its repeating part, must have", ge=2)
     explained: float = threshold(0.2, "share of the scatter that the part of the epoch explains", gt=0, lt=1)
-    beyond: float = threshold(8.0, "variance between the parts of an epoch over what even noise shows", gt=1)
+    beyond: float = threshold(3.5, "variance between the parts of an epoch over what even noise shows", gt=1)
     alike: float = threshold(2.2, "the same where neighbouring steps are alike, as in sorted data", gt=1)
     smooth: float = threshold(0.3, "correlation of neighbouring steps' means from which they are alike", gt=0, lt=1)
     hurts: float = threshold(
-        0.4, "swing over the loss from which it is a warning; a mere order is told as information", gt=0
+        0.24, "swing over the loss from which it is a warning; a mere order is told as information", gt=0
     )
     chance: float = threshold(1e-9, "most that noise may be likely to show a period nothing was logged of", gt=0, le=1)
     chance_within: float = threshold(1e-5, "the same for a period that is a whole part of an epoch", gt=0, le=1)
@@ -133,7 +134,7 @@ class UnshuffledData(Analyzer):
         likely, points = periodicity(rest)
         period = points * (float(curve.steps[-1]) - float(curve.steps[0])) / (len(curve) - 1)
         if not known:
-            return [(period, "the loss itself")] if likely < self.chance else []
+            return [(period, say("the loss itself"))] if likely < self.chance else []
         within = likely < self.chance_within and part_of_an_epoch(run, curve, period, least=2)
         return [(period, WITHIN)] if within else []
 
@@ -151,9 +152,16 @@ class UnshuffledData(Analyzer):
             Severity.WARNING if hurts else Severity.INFO,
             min(certainty(found.explained, self.explained), 0.95),
             Span((curve.name,), since, last),
-            f"repeats every {found.steps:.4g} steps",
-            f"{curve.name} repeats itself every {found.steps:.4g} steps ({found.source}): where in the epoch a step is "
-            f"explains {percent(found.explained)} of the scatter, {found.swing:.3g} from the easiest to the hardest.",
+            say("repeats every {steps:.4g} steps", steps=found.steps),
+            say(
+                "{curve} repeats itself every {steps:.4g} steps ({source}): where in the epoch a step is "
+                "explains {explained} of the scatter, {swing:.3g} from the easiest to the hardest.",
+                curve=curve.name,
+                steps=found.steps,
+                source=found.source,
+                explained=percent(found.explained),
+                swing=found.swing,
+            ),
             {
                 "epoch_steps": found.steps,
                 "epoch_told_by": found.source,
@@ -163,9 +171,9 @@ class UnshuffledData(Analyzer):
                 "epochs": found.epochs,
             },
             (
-                "Shuffle the data before each epoch (`shuffle=True`; a shuffle buffer as large as the data).",
-                "Where the data is a stream, shuffle it when it is written, or read from many parts at once.",
-                "Look at the labels of a few batches in a row: sorted data shows at once.",
+                say("Shuffle the data before each epoch (`shuffle=True`; a shuffle buffer as large as the data)."),
+                say("Where the data is a stream, shuffle it when it is written, or read from many parts at once."),
+                say("Look at the labels of a few batches in a row: sorted data shows at once."),
             ),
         )
 

@@ -14,6 +14,7 @@ from curve_analyzers.held_out_size import COUNTED, FULL, held_out_examples
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.quantities import Kind
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty, noise
 from curve_analyzers.wording import percent
 
@@ -36,7 +37,8 @@ class ValidationNoise(Analyzer):
 
     ## Source
     Bouthillier et al., "Accounting for Variance in Machine Learning Benchmarks" (2021): the test set's sampling is the
-    largest source of variance. A share of n examples moves in steps of 1/n, by which n is told here.
+    largest source of variance. A share of n examples moves in steps of 1/n, by which n is told here, and its standard
+    error is up to 0.5/sqrt(n): ten points for 25 examples.
     """
 
     needs = (Need.HELD_OUT,)
@@ -45,6 +47,7 @@ class ValidationNoise(Analyzer):
     explains = (
         "overfitting",
         "generalization_gap",
+        "over_regularized",
         "leakage_suspected",
         "poor_initial_loss",
         "loss_metric_disagreement",
@@ -52,8 +55,9 @@ class ValidationNoise(Analyzer):
     )
 
     one: float = threshold(
-        0.025, "what one example moves the score by, from which the held-out data is small", gt=0, lt=1
+        0.04, "what one example moves the score by, from which the held-out data is too small", gt=0, lt=1
     )
+    small: float = threshold(0.02, "the same from which it is told as information", gt=0, lt=1)
     gains: float = threshold(
         2.0, "what the second half of the run brought, in examples, up to which it is chance", ge=0
     )
@@ -105,7 +109,7 @@ class ValidationNoise(Analyzer):
         if examples is None:
             jumps = [finding for role in roles if (finding := self._by_jumps(run, measure(run, role)))]
             yield from jumps[:1]
-        elif roles and self.one * examples <= 1:
+        elif roles and self.small * examples <= 1:
             counted = next((role for role in roles if role.quantity in COUNTED), roles[0])
             yield from self._by_examples(measure(run, counted), examples)
 
@@ -114,15 +118,26 @@ class ValidationNoise(Analyzer):
         counted, late = val.quantity.name in COUNTED, max(val.gain(0.5), 0.0)
         if counted and late * examples > self.gains * full:
             return
-        brought = f", and the second half of the run brought {late * examples / full:.2g} of them" if counted else ""
+        brought = (
+            say(", and the second half of the run brought {late:.2g} of them", late=late * examples / full)
+            if counted
+            else ""
+        )
         share = percent(1 / examples)
+        too_small = self.one * examples <= 1
         yield self.finding(
-            Severity.WARNING,
-            min(certainty(1 / examples, self.one), 0.95),
+            Severity.WARNING if too_small else Severity.INFO,
+            min(certainty(1 / examples, self.one if too_small else self.small), 0.95),
             Span((val.name,), int(val.curve.steps[0]), val.last_step),
-            f"only {examples} held-out examples",
-            f"{val.name} is over {examples} examples: one of them moves an accuracy by {share}{brought}. No checkpoint "
-            "can be told from its neighbours by that.",
+            say("only {examples} held-out examples", examples=examples),
+            say(
+                "{val} is over {examples} examples: one of them moves an accuracy by {share}{brought}. "
+                "No checkpoint can be told from its neighbours by that.",
+                val=val.name,
+                examples=examples,
+                share=share,
+                brought=brought,
+            ),
             {"examples": examples, "one_example": 1 / examples, "late_gain": late, "noise": noise(val.curve.values)},
             self._remedies(),
         )
@@ -140,19 +155,24 @@ class ValidationNoise(Analyzer):
             Severity.INFO,
             min(certainty(jump, self.size * val.fall), 0.6),
             Span((val.name,), int(val.curve.steps[0]), val.last_step),
-            f"jumps of {percent(jump / val.fall)} of the gain",
-            f"{val.name} jumps by {jump:.3g} from one evaluation to the next, {percent(jump / val.fall)} of all it "
-            "gained, while training is calm: the held-out data is small, or the weights jump.",
+            say("jumps of {share} of the gain", share=percent(jump / val.fall)),
+            say(
+                "{val} jumps by {jump:.3g} from one evaluation to the next, {share} of all it gained, "
+                "while training is calm: the held-out data is small, or the weights jump.",
+                val=val.name,
+                jump=jump,
+                share=percent(jump / val.fall),
+            ),
             {"examples": None, "noise": jump, "share_of_gain": jump / val.fall, "late_gain": late},
-            (*self._remedies(), "If the held-out data is large, lower the learning rate towards the end."),
+            (*self._remedies(), say("If the held-out data is large, lower the learning rate towards the end.")),
         )
 
     @staticmethod
     def _remedies() -> tuple[str, ...]:
         return (
-            "Hold out more data, or cross-validate.",
-            "Choose the checkpoint by a mean over the last few evaluations, not by the best single one.",
-            "Judge by the loss rather than by a score of few examples.",
+            say("Hold out more data, or cross-validate."),
+            say("Choose the checkpoint by a mean over the last few evaluations, not by the best single one."),
+            say("Judge by the loss rather than by a score of few examples."),
         )
 
 

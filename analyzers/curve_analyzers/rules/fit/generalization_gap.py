@@ -13,6 +13,7 @@ from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import BEYOND_NOISE, Progress, measure, measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import more_regularization
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -125,16 +126,26 @@ class GeneralizationGap(Analyzer):
     def _finding(self, run: RunCurves, gap: Gap, *, costly: bool) -> Finding:
         train, val = gap.train, gap.val
         end, val_end = train.shown(train.end), val.shown(val.end)
-        still = ", and the gap still widens" if gap.widening > 0 else ""
-        cost = "" if costly else " The held-out score is good all the same." if self._scores_well(run) else ""
+        still = say(", and the gap still widens") if gap.widening > 0 else ""
+        cost = "" if costly else say(" The held-out score is good all the same.") if self._scores_well(run) else ""
         sure = certainty(gap.share, self._limit(gap) if costly else self.visible)
         return self.finding(
             Severity.WARNING if costly else Severity.INFO,
             min(sure, certainty(gap.width, gap.noise), 0.95),
             Span((train.name, val.name), int(train.curve.steps[0]), train.last_step),
-            f"{end:.3g} in training, {val_end:.3g} held out",
-            f"{train.name} went from {train.shown(train.start):.4g} to {end:.4g}, {val.name} ended at {val_end:.4g}: "
-            f"the gap that opened is {percent(gap.share)} of the way there was to go{still}.{cost}",
+            say("{end:.3g} in training, {val_end:.3g} held out", end=end, val_end=val_end),
+            say(
+                "{train} went from {start:.4g} to {end:.4g}, {val} ended at {val_end:.4g}: the gap that "
+                "opened is {share} of the way there was to go{still}.{cost}",
+                train=train.name,
+                start=train.shown(train.start),
+                end=end,
+                val=val.name,
+                val_end=val_end,
+                share=percent(gap.share),
+                still=still,
+                cost=cost,
+            ),
             {
                 "end": end,
                 "held_out_end": val_end,
@@ -144,9 +155,9 @@ class GeneralizationGap(Analyzer):
             },
             (
                 more_regularization(run),
-                "Get more data, or more varied data by augmentation: a gap is what too few examples leave.",
-                f"Judge the run by {val.name}, not by {train.name}.",
-                "A smaller model is the last thing to try; more layers widen the gap.",
+                say("Get more data, or more varied data by augmentation: a gap is what too few examples leave."),
+                say("Judge the run by {val}, not by {train}.", val=val.name, train=train.name),
+                say("A smaller model is the last thing to try; more layers widen the gap."),
             ),
         )
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from curve_analyzers.alignment import same_unit
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.examples import Example, decay, flat, line, run, valley
+from curve_analyzers.examples import Example, Shape, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.handicap import Handicap, handicap
 from curve_analyzers.hyperparameters import dropout, learning_rate, optimizer, weight_decay
 from curve_analyzers.model import RunCurves, Split
-from curve_analyzers.progress import BEYOND_NOISE, Progress, measure, measure_all
+from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import less_regularization
+from curve_analyzers.saying import listed, say
 from curve_analyzers.signal import certainty
 from curve_analyzers.too_sure import TRADED
 from curve_analyzers.wording import percent
@@ -25,28 +25,12 @@ from curve_analyzers.wording import percent
 DECOUPLED = {"adamw", "lion", "lamb", "sgdw", "nadamw", "adamw_torch", "adamw_hf", "adamw_torch_fused"}
 
 
-@dataclass(frozen=True, slots=True)
-class Handicap:
-    """How much worse training stood than held-out data.
-
-    Attributes:
-        train: The curve on training data.
-        val: The same quantity held out.
-        size: Median distance over the last half of the run, the half-epoch lag taken off.
-        share: The same as a share of the way to the best value there can be.
-        held: Share of the last half in which training was the worse.
-    """
-
-    train: Progress
-    val: Progress
-    size: float
-    share: float
-    held: float
-
-    @property
-    def noise(self) -> float:
-        """The size that noise alone may show."""
-        return BEYOND_NOISE * math.hypot(self.train.error, self.val.error)
+def _pulled_back(best: float, rest: float) -> Shape:
+    """A fall to about `best`, from which the loss rises gradually and comes to rest at `rest`."""
+    return Shape(
+        lambda t: rest + (2.3 - rest) * np.exp(-40 * t) - (rest - best) * 2 * np.exp(-5 * t) * (1 - np.exp(-40 * t)),
+        0.01,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +55,33 @@ class OverRegularized(Analyzer):
     """
 
     needs = (Need.PAIR,)
-    explains = ("underfitting", "wasted_compute", "plateau", "overfitting", "loss_metric_disagreement")
+    explains = (
+        "underfitting",
+        "wasted_compute",
+        "plateau",
+        "overfitting",
+        "loss_metric_disagreement",
+        "leakage_suspected",
+    )
 
-    worse: float = threshold(0.08, "how much worse training stays, as a share of the way to the best value", gt=0)
-    alone: float = threshold(0.2, "the same where neither a score nor what was logged confirms it", gt=0)
-    worse_score: float = threshold(0.15, "the same of a score between 0 and 1, where both logged one", gt=0)
+    worse: float = threshold(0.06, "how much worse training stays, as a share of the way to the best value", gt=0)
+    alone: float = threshold(0.35, "the same where neither a score nor what was logged confirms it", gt=0)
+    worse_score: float = threshold(0.2, "the same of a score between 0 and 1, where both logged one", gt=0)
+    clear: float = threshold(0.35, "distance of such a score beside which any distance of the loss will do", gt=0)
+    explained: float = threshold(
+        0.5, "share of that which is enough where strong regularization was logged", gt=0, le=1
+    )
+    together: float = threshold(
+        0.25, "how far apart two curves may end that are both poor, as a share of what is missing in training", ge=0
+    )
     persistent: float = threshold(0.9, "share of the last half of the run in which training is the worse", gt=0, le=1)
     unfinished: float = threshold(
         0.2, "what must be missing to the best value in training, as a share of the way", ge=0
     )
     good: float = threshold(0.05, "what may be missing to a perfect held-out score for it to be good enough", ge=0)
+    back: float = threshold(0.1, "gradual rise of both curves after their best, as a share of their falls", gt=0)
     strong_dropout: float = threshold(0.6, "logged dropout that is strong", gt=0, le=1)
-    strong_decay: float = threshold(0.1, "logged weight decay that is strong, where it is an L2 penalty", gt=0)
+    strong_decay: float = threshold(0.05, "logged weight decay that is strong, where it is an L2 penalty", gt=0)
     strong_pull: float = threshold(
         2e-3,
         "decay times rate, what a decoupled decay (AdamW) takes of the weights in a step, that is strong",
@@ -98,12 +97,15 @@ class OverRegularized(Analyzer):
             "weight decay 0.2: both stay poor",
             run(train_loss=decay(floor=1.7, rate=15), val_loss=decay(floor=1.7, rate=15), params={"weight_decay": 0.2}),
         ),
-        Example("nothing logged", run(train_loss=decay(floor=1.4), val_loss=decay(floor=0.9))),
+        Example("nothing logged", run(train_loss=decay(floor=1.6), val_loss=decay(floor=0.6))),
         Example("only scores", run(train_accuracy=decay(0.1, 0.45), val_accuracy=decay(0.1, 0.75))),
-        Example("12 epochs", run(12, train_loss=decay(floor=1.3), val_loss=decay(floor=0.7))),
+        Example(
+            "pulled back after a good start", run(train_loss=_pulled_back(0.5, 1.2), val_loss=_pulled_back(0.6, 1.3))
+        ),
+        Example("12 epochs", run(12, train_loss=decay(floor=1.6), val_loss=decay(floor=0.6))),
         Example(
             "per step, noisy",
-            run(2000, train_loss=decay(floor=1.3, noise=0.1), val_loss=decay(floor=0.7), sparse={"val_loss": 40}),
+            run(2000, train_loss=decay(floor=1.6, noise=0.1), val_loss=decay(floor=0.6), sparse={"val_loss": 40}),
         ),
     )
     quiet = (
@@ -146,27 +148,33 @@ class OverRegularized(Analyzer):
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge each pair of a training and a held-out curve; the clearest speaks for the run."""
         pairs = [
-            _handicap(measure(run, train), measure(run, val))
+            handicap(measure(run, train), measure(run, val))
             for train, val in run.pairs()
             if train.measures.kind is not Kind.REWARD  # an agent explores while it trains
         ]
-        if self._scores_well(run):
-            return
-        scores = [_handicap(*scored) for scored in self._scored(run)]
         strong = self._strong(run)
+        if not strong and self._scores_well(run):
+            return
+        scores = [handicap(*scored) for scored in self._scored(run)]
         # A loss alone may be the worse because the held-out data are the easier ones.
         limit = self.worse if strong or scores else self.alone
-        worse = [pair for pair in pairs if pair.share >= limit and self._held_back(pair, scores)]
+        confirmed = not scores or max(score.share for score in scores) >= self.worse_score * (
+            self.explained if strong else 1
+        )
+        if scores and max(score.share for score in scores) >= self.clear:
+            limit = 0.0
+        worse = [pair for pair in pairs if confirmed and pair.share >= limit and self._held_back(pair)]
         if worse:
             yield self._finding(run, max(worse, key=lambda pair: pair.share))
         elif strong and (poor := [pair for pair in pairs if self._both_poor(pair)]):
             yield self._both(run, poor[0], strong)
+        elif pulled := [pair for pair in pairs if pair.pulled_back >= self.back]:
+            yield self._pulled(run, pulled[0])
 
-    def _held_back(self, pair: Handicap, scores: list[Handicap]) -> bool:
+    def _held_back(self, pair: Handicap) -> bool:
         train = pair.train
         return (
             train.fell
-            and (not scores or max(score.share for score in scores) >= self.worse_score)
             and pair.size > pair.noise
             and pair.held >= self.persistent
             and train.share <= 1 - self.unfinished  # an unknown share (NaN) compares as false
@@ -177,7 +185,7 @@ class OverRegularized(Analyzer):
         return (
             train.fell
             and train.share <= 1 - self.unfinished
-            and val.end - train.end <= max(pair.noise, self.worse * train.fall)
+            and val.end - train.end <= max(pair.noise, self.together * (train.end - train.perfect))
         )
 
     def _scores_well(self, run: RunCurves) -> bool:
@@ -187,9 +195,13 @@ class OverRegularized(Analyzer):
     def _strong(self, run: RunCurves) -> str:
         """The logged regularization that is strong, in words."""
         dropped, decay = dropout(run), weight_decay(run)
-        told = [f"dropout {dropped:g}"] if dropped is not None and dropped >= self.strong_dropout else []
-        told += [f"weight decay {decay:g}"] if decay is not None and self._pulls(run, decay) else []
-        return " and ".join(told)
+        told = (
+            [say("dropout {dropped:g}", dropped=dropped)]
+            if dropped is not None and dropped >= self.strong_dropout
+            else []
+        )
+        told += [say("weight decay {decay:g}", decay=decay)] if decay is not None and self._pulls(run, decay) else []
+        return listed(told)
 
     def _pulls(self, run: RunCurves, decay: float) -> bool:
         """Whether a weight decay is strong: as an L2 penalty by itself, decoupled by what it takes in each step."""
@@ -212,14 +224,22 @@ class OverRegularized(Analyzer):
     def _finding(self, run: RunCurves, pair: Handicap) -> Finding:
         train, val = pair.train, pair.val
         strong = self._strong(run)
-        why = f" {strong[0].upper()}{strong[1:]} was logged." if strong else ""
+        why = say(" Logged: {strong}.", strong=strong) if strong else ""
         return self.finding(
             Severity.WARNING,
             min(certainty(pair.share, self.worse), certainty(pair.size, pair.noise), 0.95 if strong else 0.85),
             Span((train.name, val.name), int(train.steps[len(train.steps) // 2]), train.last_step),
-            f"training worse by {percent(pair.share)} of the way",
-            f"{train.name} ended at {train.shown(train.end):.4g}, {val.name} at {val.shown(val.end):.4g}: training "
-            f"stayed the worse, by {percent(pair.share)} of the way to the best value, and neither came far.{why}",
+            say("training worse by {share} of the way", share=percent(pair.share)),
+            say(
+                "{train} ended at {end:.4g}, {val} at {val_end:.4g}: training stayed the worse, by {share} "
+                "of the way to the best value, and neither came far.{why}",
+                train=train.name,
+                end=train.shown(train.end),
+                val=val.name,
+                val_end=val.shown(val.end),
+                share=percent(pair.share),
+                why=why,
+            ),
             self._evidence(run, pair),
             self._remedies(run),
         )
@@ -230,9 +250,37 @@ class OverRegularized(Analyzer):
             Severity.WARNING,
             min(certainty(1 - self.unfinished, train.share), 0.8),
             Span((train.name, val.name), int(train.curve.steps[0]), train.last_step),
-            "strong regularization, both poor",
-            f"{train.name} came {percent(train.share)} of the way, to {train.shown(train.end):.4g}, {val.name} ended "
-            f"at {val.shown(val.end):.4g}, with {strong} logged: the model may not learn what it could.",
+            say("strong regularization, both poor"),
+            say(
+                "{train} came {share} of the way, to {end:.4g}, {val} ended at {val_end:.4g}, with "
+                "{strong} logged: the model may not learn what it could.",
+                train=train.name,
+                share=percent(train.share),
+                end=train.shown(train.end),
+                val=val.name,
+                val_end=val.shown(val.end),
+                strong=strong,
+            ),
+            self._evidence(run, pair),
+            self._remedies(run),
+        )
+
+    def _pulled(self, run: RunCurves, pair: Handicap) -> Finding:
+        train, val = pair.train, pair.val
+        since = int(train.steps[int(train.levels.argmin())])
+        return self.finding(
+            Severity.WARNING,
+            min(certainty(pair.pulled_back, self.back), 0.8),
+            Span((train.name, val.name), since, train.last_step),
+            say("both pulled back since step {since}", since=since),
+            say(
+                "{train} and {val} were best about step {since}, then rose together by {share} of their falls and came "
+                "to rest: something pulls the weights back, as strong weight decay does.",
+                train=train.name,
+                val=val.name,
+                since=since,
+                share=percent(pair.pulled_back),
+            ),
             self._evidence(run, pair),
             self._remedies(run),
         )
@@ -251,20 +299,6 @@ class OverRegularized(Analyzer):
     def _remedies(run: RunCurves) -> tuple[str, ...]:
         return (
             less_regularization(run),
-            "Soften the augmentation, label smoothing or noise, if there is any.",
-            "Only then a larger model.",
+            say("Soften the augmentation, label smoothing or noise, if there is any."),
+            say("Only then a larger model."),
         )
-
-
-def _handicap(train: Progress, val: Progress) -> Handicap:
-    """Measure a pair over the last half, training half an evaluation later: a mean over an epoch lags by as much."""
-    if same_unit([train.curve, val.curve]):
-        steps = val.steps[len(val.steps) // 2 :].astype(float)
-        lag = float(np.median(np.diff(val.curve.steps))) / 2 if len(val.curve) > 1 else 0.0
-        behind = np.interp(steps + lag, train.steps, train.levels) - val.levels[len(val.steps) // 2 :]
-    else:
-        behind = np.array([train.end - val.end])
-    size = float(np.median(behind))
-    way = train.start - train.perfect
-    scale = way if np.isfinite(way) and way > 0 else train.fall
-    return Handicap(train, val, size, size / scale if scale > 0 else 0.0, float((behind > 0).mean()))

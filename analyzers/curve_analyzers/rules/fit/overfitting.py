@@ -11,6 +11,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.remedies import more_regularization
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.too_sure import too_sure
 from curve_analyzers.wording import fall_or_rise
@@ -44,6 +45,11 @@ class Overfitting(Analyzer):
         0.03,
         "climb above the held-out minimum, as a share of the larger fall, the training's or its own",
         ge=0,
+    )
+    undone: float = threshold(
+        0.6,
+        "climb, as a share of the held-out curve's own fall, that counts even where that fall was next to none",
+        gt=0,
     )
     learned: float = threshold(0.02, "share of the way to the best value that training must have come", ge=0)
     alone: float = threshold(0.7, "most confidence without a training curve beside the held-out one", ge=0, le=1)
@@ -84,11 +90,15 @@ class Overfitting(Analyzer):
             train = next(iter(measure_all(run, [train_role] if train_role else [], self.least)), None)
             for val in measure_all(run, [val_role], self.least):
                 fall = self._fall(train, val)
-                if not (fall > 0 and val.rose and val.rise >= self.rise * fall):
+                if not (fall > 0 and val.rose and self._climbed(val, fall)):
                     continue
                 trained_worse = train is not None and train.beyond_noise(-train.gained_since_best_of(val))
                 if not trained_worse and not too_sure(val, measure_all(run, run.held_out_scores(), self.least)):
                     yield self._finding(run, train, val, val.rise / fall)
+
+    def _climbed(self, val: Progress, fall: float) -> bool:
+        """Whether the climb is worth telling: beside what was learned, or as it took back what little had held."""
+        return val.rise >= self.rise * fall or (val.fell and val.rise >= self.undone * val.fall)
 
     def _fall(self, train: Progress | None, val: Progress) -> float:
         """What a climb is measured by; 0 where the model did not learn, so that it can overfit nothing."""
@@ -103,17 +113,25 @@ class Overfitting(Analyzer):
         best, end = val.shown(val.best_value), val.shown(val.end)
         change = fall_or_rise(best, end)
         meanwhile = (
-            f", while {train.name} kept improving."
+            say(", while {train} kept improving.", train=train.name)
             if train
-            else "; no training curve is there to show whether training kept improving."
+            else say("; no training curve is there to show whether training kept improving.")
         )
-        sure = min(certainty(share, self.rise), val.certainty(val.rise))
+        sure = min(max(certainty(share, self.rise), 0.5), val.certainty(val.rise))
         return self.finding(
             Severity.CRITICAL if share >= self.severe and train else Severity.WARNING,
             sure if train else min(sure, self.alone),
             Span((train.name, name) if train else (name,), since, val.last_step),
-            f"{change} since step {since}",
-            f"{name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since ({change}){meanwhile}",
+            say("{change} since step {since}", change=change, since=since),
+            say(
+                "{name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since ({change}){meanwhile}",
+                name=name,
+                since=since,
+                best=best,
+                end=end,
+                change=change,
+                meanwhile=meanwhile,
+            ),
             {
                 "best_step": since,
                 "best": best,
@@ -122,9 +140,13 @@ class Overfitting(Analyzer):
                 "share_of_fall": share,
             },
             (
-                f"Keep the model of step {since}, and stop early: a patience of a few evaluations on {name}.",
+                say(
+                    "Keep the model of step {since}, and stop early: a patience of a few evaluations on {name}.",
+                    since=since,
+                    name=name,
+                ),
                 more_regularization(run),
-                "Get more data, or more varied data by augmentation.",
-                "A smaller model is the last thing to try; more layers make it worse.",
+                say("Get more data, or more varied data by augmentation."),
+                say("A smaller model is the last thing to try; more layers make it worse."),
             ),
         )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
-from curve_analyzers.hyperparameters import small_model
+from curve_analyzers.hyperparameters import class_count, small_model
 from curve_analyzers.model import RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.remedies import less_regularization, raise_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -40,12 +41,13 @@ class Underfitting(Analyzer):
     needs = (Need.PAIR,)
     explains = ("wasted_compute",)
 
-    poor: float = threshold(0.25, "share of the way to the best value below which a fall is poor by itself", gt=0, le=1)
+    poor: float = threshold(0.12, "share of the way to the best value below which a fall is poor by itself", gt=0, le=1)
     confirmed: float = threshold(0.4, "the same where a held-out accuracy or F1 is poor as well", gt=0, le=1)
-    small: float = threshold(0.65, "the same where the logged model is small: stumps, few units, no hidden layer", gt=0)
+    small: float = threshold(0.65, "the same where the logged model is small: stumps, or a few units in a layer", gt=0)
     poor_score: float = threshold(0.5, "the same for a score between 0 and 1", gt=0, le=1)
     fair_score: float = threshold(0.4, "share of the way from which a score clears a poor loss", gt=0, le=1)
-    near: float = threshold(0.2, "what may be missing to a perfect score for it to be good wherever it began", ge=0)
+    near: float = threshold(0.3, "what may be missing to a perfect score for it to be good wherever it began", ge=0)
+    nearer: float = threshold(0.2, "the same where the logged model is small", ge=0)
     moved: float = threshold(0.02, "share of the way below which nothing was learned at all", ge=0)
     settled: float = threshold(0.05, "gain of the last fifth, as a share of the fall, below which it has ended", ge=0)
     creep: float = threshold(0.01, "the same as a share of what is missing to the best value", ge=0)
@@ -53,7 +55,7 @@ class Underfitting(Analyzer):
 
     fires = (
         Example(
-            "stuck after a first gain", run(train_loss=decay(2.3, 1.8, 20), val_loss=decay(2.3, 1.82, 20), points=40)
+            "stuck after a first gain", run(train_loss=decay(2.3, 2.1, 20), val_loss=decay(2.3, 2.12, 20), points=40)
         ),
         Example(
             "a poor accuracy in both",
@@ -71,7 +73,7 @@ class Underfitting(Analyzer):
         ),
         Example(
             "per step, noisy",
-            run(2000, train_loss=decay(2.3, 1.7, 30, 0.08), val_loss=decay(2.3, 1.7, 30), sparse={"val_loss": 40}),
+            run(2000, train_loss=decay(2.3, 2.08, 30, 0.08), val_loss=decay(2.3, 2.1, 30), sparse={"val_loss": 40}),
         ),
     )
     quiet = (
@@ -121,24 +123,46 @@ class Underfitting(Analyzer):
         roles = [role for role in run.held_out_scores() or run.scores(Split.TRAIN) if role.measures.bounded]
         scores = measure_all(run, roles, self.least)
         fair = self.poor_score if small_model(run) else self.fair_score
-        return any(score.share >= fair or score.left <= self.near for score in scores)
+        if small_model(run):
+            return any(score.share >= fair or score.left <= self.nearer for score in scores)
+        return any(max(score.share, _above_chance(run, score)) >= fair or score.left <= self.near for score in scores)
 
     def _finding(self, run: RunCurves, train: Progress, val: Progress, limit: float) -> Finding:
         start, end, val_end = (train.shown(cost) for cost in (train.start, train.end, val.end))
         small = small_model(run)
-        capacity = f" With {small} logged, the model may be too small." if small else ""
+        capacity = say(" With {small} logged, the model may be too small.", small=small) if small else ""
         return self.finding(
             Severity.WARNING,
             min(certainty(limit, train.share), 0.9),
             Span((train.name, val.name), int(train.curve.steps[0]), train.last_step),
-            f"only {percent(train.share)} of the way",
-            f"{train.name} went from {start:.4g} to {end:.4g} and stopped there, {percent(train.share)} of the "
-            f"way to the best value there can be; {val.name} is as poor ({val_end:.4g}).{capacity}",
+            say("only {share} of the way", share=percent(train.share)),
+            say(
+                "{train} went from {start:.4g} to {end:.4g} and stopped there, {share} of the way to the "
+                "best value there can be; {val} is as poor ({val_end:.4g}).{capacity}",
+                train=train.name,
+                start=start,
+                end=end,
+                share=percent(train.share),
+                val=val.name,
+                val_end=val_end,
+                capacity=capacity,
+            ),
             {"start": start, "end": end, "held_out_end": val_end, "share_of_way": train.share},
             (
-                raise_rate(run) + " If the curve is jagged, lower it instead.",
+                say("{remedy} If the curve is jagged, lower it instead.", remedy=raise_rate(run)),
                 less_regularization(run),
-                "Look at the data: are inputs scaled, labels right, and can a person tell the answer from the inputs?",
-                "Only then a larger model, and one that suits the data before one with more layers.",
+                say(
+                    "Look at the data: are inputs scaled, labels right, and can a person tell the answer "
+                    "from the inputs?"
+                ),
+                say("Only then a larger model, and one that suits the data before one with more layers."),
             ),
         )
+
+
+def _above_chance(run: RunCurves, score: Progress) -> float:
+    """How far an accuracy is from guessing to 1, where the number of classes is known; 0 where it is not."""
+    classes = class_count(run)
+    if not classes or score.quantity.name != "accuracy":
+        return 0.0
+    return 1 - score.left * classes / (classes - 1)

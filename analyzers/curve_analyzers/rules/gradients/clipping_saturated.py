@@ -14,6 +14,7 @@ from curve_analyzers.gradient_norms import gradient_norms
 from curve_analyzers.hyperparameters import clip_norm
 from curve_analyzers.model import Curve, RunCurves
 from curve_analyzers.progress import measure_all
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -113,22 +114,28 @@ class ClippingSaturated(Analyzer):
         return self._finding(curve, exceeding, clip, usual)
 
     def _finding(self, curve: Curve, share: float, clip: float, usual: float | None) -> Finding:
-        before = f", where it is usually {usual:.3g} before" if usual else ""
+        before = say(", where it is usually {usual:.3g} before", usual=usual) if usual else ""
         raised = (
-            f"to about {usual:.2g}, the usual norm before clipping"
+            say("to about {usual:.2g}, the usual norm before clipping", usual=usual)
             if usual
-            else "tenfold, and log the norm before clipping"
+            else say("tenfold, and log the norm before clipping")
         )
         sure = certainty(usual / clip, self.ratio) if usual else 0.8
         return self.finding(
             Severity.WARNING,
             min(max(sure, 0.6), 0.9),
             Span((curve.name,), int(curve.steps[0]), int(curve.steps[-1])),
-            f"{percent(share)} clipped to {clip:.3g}",
-            f"{percent(share)} of the gradients in {curve.name} are clipped to {clip:.3g}{before}.",
+            say("{share} clipped to {clip:.3g}", share=percent(share), clip=clip),
+            say(
+                "{share} of the gradients in {curve} are clipped to {clip:.3g}{before}.",
+                share=percent(share),
+                curve=curve.name,
+                clip=clip,
+                before=before,
+            ),
             {"clipped_share": share, "clip_norm": clip, "usual_norm": usual},
             (
-                f"Raise the clip norm {raised}.",
-                "If training then turns unstable, lower the learning rate or warm it up for longer.",
+                say("Raise the clip norm {raised}.", raised=raised),
+                say("If training then turns unstable, lower the learning rate or warm it up for longer."),
             ),
         )

@@ -17,6 +17,7 @@ from curve_analyzers.model import Curve, Floats, RunCurves
 from curve_analyzers.progress import measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import bins, certainty, noise, running_median, spread
 from curve_analyzers.wording import count, percent
 
@@ -75,7 +76,7 @@ class ExplodingGradients(Analyzer):
     peak: float = threshold(1.5, "height of single points over the usual norm, in powers of ten", gt=0)
     spreads: float = threshold(5.0, "the same in standard deviations of the norm's own scatter", gt=0)
     enormous: float = threshold(4.0, "growth from which no harm to the loss is asked for, in powers of ten", gt=0)
-    high: float = threshold(1.0, "early norm over the loss where next to nothing is learned, in powers of ten", gt=0)
+    high: float = threshold(0.6, "early norm over the loss where next to nothing is learned, in powers of ten", gt=0)
     learned: float = threshold(
         0.3, "share of the way to the best value from which the model follows all the same", gt=0
     )
@@ -154,15 +155,22 @@ class ExplodingGradients(Analyzer):
             Severity.WARNING,
             min(certainty(over, self.high), 0.85),
             Span((norm.name, name), first, int(norm.steps[-1])),
-            f"{early:.2g} from the start",
-            f"{norm.name} is about {early:.3g} from the first steps on, {10**over:.2g} times the loss, and {name} came "
-            f"only {percent(losses[0].worth)} of its way: the steps overshoot whatever they aim at.",
+            say("{early:.2g} from the start", early=early),
+            say(
+                "{norm} is about {early:.3g} from the first steps on, {times:.2g} times the loss, and "
+                "{name} came only {worth} of its way: the steps overshoot whatever they aim at.",
+                norm=norm.name,
+                early=early,
+                times=10**over,
+                name=name,
+                worth=percent(losses[0].worth),
+            ),
             {"early_norm": early, "over_loss": 10**over, "share_of_way": losses[0].worth},
             (
-                "Initialize with smaller weights (orthogonal ones in recurrent layers, He or Glorot elsewhere).",
-                f"Clip the gradient norm at 1, or at a tenth of its usual size: {early / 10:.2g}.",
+                say("Initialize with smaller weights (orthogonal ones in recurrent layers, He or Glorot elsewhere)."),
+                say("Clip the gradient norm at 1, or at a tenth of its usual size: {tenth:.2g}.", tenth=early / 10),
                 lower_rate(run),
-                "Use gated cells (LSTM, GRU), normalization or residual connections.",
+                say("Use gated cells (LSTM, GRU), normalization or residual connections."),
             ),
         )
 
@@ -214,15 +222,24 @@ class ExplodingGradients(Analyzer):
     def _finding(self, run: RunCurves, grown: Explosion) -> Finding:
         since, last = int(grown.curve.steps[grown.first]), int(grown.curve.steps[-1])
         clip = clip_norm(run)
-        clipped = f" It is clipped to {clip:g} already: lower that." if clip else ""
-        how = f"stood out at {count(grown.peaks, 'point')}" if grown.peaks else "went"
+        clipped = say(" It is clipped to {clip:g} already: lower that.", clip=clip) if clip else ""
+        how = say("stood out at {points}", points=count(grown.peaks, "point")) if grown.peaks else say("went")
         return self.finding(
             Severity.INFO if grown.peaks else Severity.CRITICAL,  # the spikes of the loss beside them say the same
             min(certainty(grown.grown, self.peak if grown.peaks else self.lasting), 0.95),
             Span((grown.curve.name,), since, last),
-            f"{grown.usual:.2g} to {grown.highest:.2g} from step {since}",
-            f"{grown.curve.name} {how} from a usual {grown.usual:.3g} up to {grown.highest:.3g} from step {since} on, "
-            "and the loss suffered.",
+            say(
+                "{usual:.2g} to {highest:.2g} from step {since}", usual=grown.usual, highest=grown.highest, since=since
+            ),
+            say(
+                "{curve} {how} from a usual {usual:.3g} up to {highest:.3g} from step {since} on, and "
+                "the loss suffered.",
+                curve=grown.curve.name,
+                how=how,
+                usual=grown.usual,
+                highest=grown.highest,
+                since=since,
+            ),
             {
                 "since_step": since,
                 "usual": grown.usual,
@@ -231,9 +248,13 @@ class ExplodingGradients(Analyzer):
                 "peaks": grown.peaks,
             },
             (
-                f"Clip the gradient norm at about {2 * grown.usual:.2g}, twice its usual size.{clipped}",
+                say(
+                    "Clip the gradient norm at about {twice:.2g}, twice its usual size.{clipped}",
+                    twice=2 * grown.usual,
+                    clipped=clipped,
+                ),
                 lower_rate(run),
-                "Warm the rate up over the first 1 to 5 % of the steps.",
-                "In recurrent or very deep models: normalization, residual connections, a smaller initialization.",
+                say("Warm the rate up over the first 1 to 5 % of the steps."),
+                say("In recurrent or very deep models: normalization, residual connections, a smaller initialization."),
             ),
         )

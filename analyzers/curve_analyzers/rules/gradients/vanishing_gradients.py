@@ -13,6 +13,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.gradient_norms import GradientNorms, decades, gradient_norms
 from curve_analyzers.model import Curve, RunCurves
 from curve_analyzers.progress import Progress, measure_all
+from curve_analyzers.saying import say
 from curve_analyzers.signal import bins, certainty
 
 BINS = 50
@@ -131,9 +132,15 @@ class VanishingGradients(Analyzer):
             Severity.WARNING,
             min(certainty(last - first, self.apart), 0.95),
             Span((name, other), int(layers[0].steps[0]), int(layers[0].steps[-1])),
-            f"first layers at {10**first:.1g}, last at {10**last:.1g}",
-            f"The gradient norm is about {10**first:.2g} in the first layers ({name}) and {10**last:.2g} in the last "
-            f"({other}): the first layers hardly move.",
+            say("first layers at {first:.1g}, last at {last:.1g}", first=10**first, last=10**last),
+            say(
+                "The gradient norm is about {first:.2g} in the first layers ({name}) and {last:.2g} in "
+                "the last ({other}): the first layers hardly move.",
+                first=10**first,
+                name=name,
+                last=10**last,
+                other=other,
+            ),
             {"first_layers": 10**first, "last_layers": 10**last, "powers_of_ten": last - first, "layers": len(layers)},
             self._remedies(),
         )
@@ -152,13 +159,25 @@ class VanishingGradients(Analyzer):
         since = (
             int(norm.steps[edges[np.flatnonzero(medians <= early - self.collapse)[0]]]) if gone else int(norm.steps[0])
         )
-        told = f"fell from {10**early:.2g} to {10**low:.2g}" if gone else f"is {10**low:.2g} throughout"
+        told = (
+            say("fell from {early:.2g} to {low:.2g}", early=10**early, low=10**low)
+            if gone
+            else say("is {low:.2g} throughout", low=10**low)
+        )
         return self.finding(
             Severity.WARNING,
             min(certainty(fallen, self.collapse) if gone else certainty(below, self.tiny), 0.9),
             Span((norm.name,), since, int(norm.steps[-1])),
-            f"down to {10**low:.1g} since step {since}" if gone else f"{10**low:.1g} throughout",
-            f"{norm.name} {told} while {loss.name} stayed at {loss.shown(loss.end):.4g}: nothing is left to learn by.",
+            say("down to {low:.1g} since step {since}", low=10**low, since=since)
+            if gone
+            else say("{low:.1g} throughout", low=10**low),
+            say(
+                "{norm} {told} while {loss} stayed at {end:.4g}: nothing is left to learn by.",
+                norm=norm.name,
+                told=told,
+                loss=loss.name,
+                end=loss.shown(loss.end),
+            ),
             {"early": 10**early, "late": 10**low, "powers_of_ten": max(fallen, below), "layers": 0},
             self._remedies(),
         )
@@ -166,8 +185,8 @@ class VanishingGradients(Analyzer):
     @staticmethod
     def _remedies() -> tuple[str, ...]:
         return (
-            "Take activations that do not saturate (ReLU, GELU) and the initialization that fits them (He).",
-            "Add normalization (batch or layer norm) and residual connections.",
-            "Look for layers frozen or detached by mistake, and for dead units (a lower rate, leaky ReLU).",
-            "Use fewer layers until these learn; more make it worse.",
+            say("Take activations that do not saturate (ReLU, GELU) and the initialization that fits them (He)."),
+            say("Add normalization (batch or layer norm) and residual connections."),
+            say("Look for layers frozen or detached by mistake, and for dead units (a lower rate, leaky ReLU)."),
+            say("Use fewer layers until these learn; more make it worse."),
         )

@@ -15,6 +15,7 @@ from curve_analyzers.model import Curve, Floats, Role, RunCurves
 from curve_analyzers.progress import measure_all
 from curve_analyzers.quantities import Direction, Kind
 from curve_analyzers.roles import parse
+from curve_analyzers.saying import say, titled
 from curve_analyzers.wording import count
 
 # Scores that reach below 0: how far down they go. Among the errors only the log of one does.
@@ -26,7 +27,7 @@ LEAST = 2  # points of a curve
 SHARE, PERCENTAGE = 1.0, 100.0
 
 
-ANY_CURVE = Need("no curve was logged", lambda run: [curve.finite() for curve in run.curves.values()])
+ANY_CURVE = Need(say("no curve was logged"), lambda run: [curve.finite() for curve in run.curves.values()])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,9 @@ class ImpossibleValues(Analyzer):
         ranges = {role: self._range(role, run[role].values, highest, shares) for role in run.roles if len(run[role])}
         told = [finding for role, limits in ranges.items() if (finding := self._judge(run[role], *limits))]
         # A score that is mostly above 100 was given no role for it.
-        told += [finding for curve in _unplayed(run) if (finding := self._judge(curve, 0.0, PERCENTAGE, "percentage"))]
+        told += [
+            finding for curve in _unplayed(run) if (finding := self._judge(curve, 0.0, PERCENTAGE, say("percentage")))
+        ]
         if told:
             yield max(told, key=lambda finding: (finding.confidence, finding.evidence["points"]))
 
@@ -112,14 +115,22 @@ class ImpossibleValues(Analyzer):
             Severity.WARNING,
             0.98 if low > worst or high == PERCENTAGE else 0.9,
             Span((curve.name,), int(curve.steps[first]), int(curve.steps[np.flatnonzero(over)[-1]])),
-            f"{worst:.4g} is no {what}",
-            f"{curve.name} is {worst:.4g}, which is no {what}; {count(points, 'point')} of {len(curve)}, the first "
-            f"at step {curve.steps[first]}, cannot be right.",
+            say("{worst:.4g} is no {what}", worst=worst, what=what),
+            say(
+                "{curve} is {worst:.4g}, which is no {what}; {points} of {all_points}, the first at "
+                "step {first}, cannot be right.",
+                curve=curve.name,
+                worst=worst,
+                what=what,
+                points=count(points, "point"),
+                all_points=len(curve),
+                first=curve.steps[first],
+            ),
             {"worst": worst, "points": points, "first_step": int(curve.steps[first])},
             (
-                "Look at how the number is made: a sum instead of a mean, or a division by the wrong count.",
-                "Reset the accumulators of the metric at the start of each epoch and each evaluation.",
-                "If the curve measures something else, say so with `--map TAG=none` or with its right role.",
+                say("Look at how the number is made: a sum instead of a mean, or a division by the wrong count."),
+                say("Reset the accumulators of the metric at the start of each epoch and each evaluation."),
+                say("If the curve measures something else, say so with `--map TAG=none` or with its right role."),
             ),
         )
 
@@ -131,11 +142,11 @@ class ImpossibleValues(Analyzer):
             small = np.median(values) <= SHARE or (quantity.name not in TINY and shares)
             is_share = values.max() <= highest and small
             low = LOWEST.get(quantity.name, 0.0)
-            return (low, SHARE, "share of 1") if is_share else (100 * low, PERCENTAGE, "percentage")
+            return (low, SHARE, say("share of 1")) if is_share else (100 * low, PERCENTAGE, say("percentage"))
         sizes = quantity.kind in {Kind.NORM, Kind.ERROR} and not role.part
         if sizes or quantity.name == "learning_rate":
-            return 0.0, float("inf"), quantity.name.replace("_", " ")
-        return -float("inf"), float("inf"), quantity.name
+            return 0.0, float("inf"), titled(quantity.name)
+        return -float("inf"), float("inf"), titled(quantity.name)
 
 
 def _learned(run: RunCurves) -> bool:

@@ -10,6 +10,7 @@ from curve_analyzers.examples import Example, decay, flat, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, RunCurves
 from curve_analyzers.roles import single_values
+from curve_analyzers.saying import say
 from curve_analyzers.wording import count
 
 
@@ -74,16 +75,24 @@ class SparseCurve(Analyzer):
 
     def _finding(self, curve: Curve, sparse: int, judged: int, *, unjudged: bool) -> Finding:
         points = count(len(curve), "usable point")
-        more = f", and {count(sparse - 1, 'other curve')} hardly more" if sparse > 1 else ""
+        more = (
+            say(", and {other_curves} hardly more", other_curves=count(sparse - 1, "other curve")) if sparse > 1 else ""
+        )
         return self.finding(
             Severity.WARNING if unjudged else Severity.INFO,
             0.95,
             Span((curve.name,), int(curve.steps[0]), int(curve.steps[-1])),
             points,
-            f"{curve.name} has {points}{more}: too few to judge a shape by; most rules need {self.points:g}.",
+            say(
+                "{curve} has {points}{more}: too few to judge a shape by; most rules need {least:g}.",
+                curve=curve.name,
+                points=points,
+                more=more,
+                least=self.points,
+            ),
             {"points": len(curve), "sparse_curves": sparse, "judged_curves": judged},
             (
-                "Log the training loss every few steps (`logging_steps`, `log_every_n_steps`).",
-                "Evaluate at least a dozen times over the run (`eval_steps`, `val_check_interval`).",
+                say("Log the training loss every few steps (`logging_steps`, `log_every_n_steps`)."),
+                say("Evaluate at least a dozen times over the run (`eval_steps`, `val_check_interval`)."),
             ),
         )

@@ -11,6 +11,7 @@ from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves, StepUnit
+from curve_analyzers.saying import listed, say
 from curve_analyzers.wording import count
 
 
@@ -71,28 +72,45 @@ class UntrustedSteps(Analyzer):
             yield self._mended(run, worst)
 
     def _one_step(self, names: list[str], points: int) -> Finding:
-        more = f" and {count(len(names) - 1, 'other curve')}" if len(names) > 1 else ""
+        more = say(" and {other_curves}", other_curves=count(len(names) - 1, "other curve")) if len(names) > 1 else ""
         return self.finding(
             Severity.WARNING,
             0.95,
             Span(tuple(names), 0, points - 1),
-            "all points at one step",
-            f"All points of {names[0]}{more} were logged at one step; they were put in the order of time, and the "
-            "steps in this report count the points.",
+            say("all points at one step"),
+            say(
+                "All points of {name}{more} were logged at one step; they were put in the order of "
+                "time, and the steps in this report count the points.",
+                name=names[0],
+                more=more,
+            ),
             {"curves": len(names), "points": points},
-            ("Pass the step when logging, `mlflow.log_metric(name, value, step=step)`.",),
+            (say("Pass the step when logging, `mlflow.log_metric(name, value, step=step)`."),),
         )
 
     def _mended(self, run: RunCurves, name: str) -> Finding:
         curve = run.curves[name]
-        told = [f"the step went back and {curve.rewound} points were written over"] if curve.rewound else []
-        told += [f"{curve.duplicates} points shared their step with another"] if curve.duplicates else []
+        told = (
+            [say("the step went back and {rewound} points were written over", rewound=curve.rewound)]
+            if curve.rewound
+            else []
+        )
+        told += (
+            [say("{duplicates} points shared their step with another", duplicates=curve.duplicates)]
+            if curve.duplicates
+            else []
+        )
         return self.finding(
             Severity.INFO,
             0.9,
             Span((name,), int(curve.steps[0]), int(curve.steps[-1])),
-            "steps go back or repeat",
-            f"{name}: {' and '.join(told)}; {len(curve)} points were judged.",
+            say("steps go back or repeat"),
+            say(
+                "{name}: {told}; {points} points were judged.",
+                name=name,
+                told=listed(told),
+                points=len(curve),
+            ),
             {"rewound": curve.rewound, "duplicates": curve.duplicates, "points": len(curve)},
-            ("Log one point a step; give each restart or cross-validation fold a run of its own.",),
+            (say("Log one point a step; give each restart or cross-validation fold a run of its own."),),
         )

@@ -10,6 +10,7 @@ from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure, measure_all
+from curve_analyzers.saying import say, say_many
 from curve_analyzers.wording import percent
 
 
@@ -77,14 +78,25 @@ class Converged(Analyzer):
     def _finding(self, train: Progress, val: Progress, *, agreeing: int) -> Finding:
         end, val_end = train.shown(train.end), val.shown(val.end)
         gap = (val.end - train.end) / train.fall
-        others = f", and {agreeing} held-out score{'s agree' if agreeing > 1 else ' agrees'}" if agreeing else ""
+        others = (
+            say_many(", and {number} held-out score agrees", ", and {number} held-out scores agree", number=agreeing)
+            if agreeing
+            else ""
+        )
         return self.finding(
             Severity.INFO,
             0.9 if agreeing else 0.8,
             Span((train.name, val.name), int(train.steps[round(0.8 * (len(train.steps) - 1))]), train.last_step),
-            f"settled at {val_end:.3g}",
-            f"{train.name} settled at {end:.4g} and {val.name} at {val_end:.4g}, {percent(abs(gap))} of the "
-            f"fall apart{others}.",
+            say("settled at {val_end:.3g}", val_end=val_end),
+            say(
+                "{train} settled at {end:.4g} and {val} at {val_end:.4g}, {gap} of the fall apart{others}.",
+                train=train.name,
+                end=end,
+                val=val.name,
+                val_end=val_end,
+                gap=percent(abs(gap)),
+                others=others,
+            ),
             {"end": end, "held_out_end": val_end, "gap_share_of_fall": gap, "agreeing_scores": agreeing},
-            ("Nothing for this run. To get further, change data, features or model, and compare the runs.",),
+            (say("Nothing for this run. To get further, change data, features or model, and compare the runs."),),
         )

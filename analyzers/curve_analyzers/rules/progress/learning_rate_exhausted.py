@@ -13,6 +13,7 @@ from curve_analyzers.examples import Example, Shape, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Role, RunCurves
 from curve_analyzers.progress import Progress, measure, measure_all
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -74,8 +75,15 @@ class LearningRateExhausted(Analyzer):
     Li et al., "Budgeted Training" (2020): a schedule belongs to its budget, decaying to nothing only at its end.
     """
 
-    needs = (Need.LEARNING, Need("no learning rate was logged", _rate))
-    explains = ("underfitting", "slow_learning", "wasted_compute", "plateau", "loss_metric_disagreement")
+    needs = (Need.LEARNING, Need(say("no learning rate was logged"), _rate))
+    explains = (
+        "underfitting",
+        "no_learning",
+        "slow_learning",
+        "wasted_compute",
+        "plateau",
+        "loss_metric_disagreement",
+    )
 
     gone: float = threshold(0.01, "learning rate as a share of its peak, below which it moves nothing", gt=0, lt=1)
     long: float = threshold(0.2, "share of the run for which it was gone; a cosine spends 6 % there", gt=0, lt=1)
@@ -146,9 +154,12 @@ class LearningRateExhausted(Analyzer):
     def _finding(self, progress: Progress, tail: Tail, *, falling: bool) -> Finding:
         since, level = round(tail.since), progress.shown(progress.end)
         why = (
-            f"it had been falling until then ({percent(tail.pace_before)} of all it gained in as long a stretch before)"
+            say(
+                "it had been falling until then ({pace_before} of all it gained in as long a stretch before)",
+                pace_before=percent(tail.pace_before),
+            )
             if falling
-            else f"it had come {percent(progress.share)} of the way to the best value there can be"
+            else say("it had come {share} of the way to the best value there can be", share=percent(progress.share))
         )
         # A low level alone may be all that there is to learn.
         sure = certainty(tail.pace_before, self.falling) if falling else min(certainty(self.done, progress.share), 0.7)
@@ -156,9 +167,18 @@ class LearningRateExhausted(Analyzer):
             Severity.WARNING,
             min(sure, certainty(tail.share, self.long), 0.95),
             Span((progress.name,), since, progress.last_step),
-            f"gone for the last {percent(tail.share)}",
-            f"The learning rate was under {percent(self.gone)} of its peak ({tail.peak:.3g}) from step {since} on, for "
-            f"{percent(tail.share)} of the run, and {progress.name} stood at {level:.4g} since; {why}.",
+            say("gone for the last {share}", share=percent(tail.share)),
+            say(
+                "The learning rate was under {gone} of its peak ({peak:.3g}) from step {since} on, for "
+                "{share} of the run, and {progress} stood at {level:.4g} since; {why}.",
+                gone=percent(self.gone),
+                peak=tail.peak,
+                since=since,
+                share=percent(tail.share),
+                progress=progress.name,
+                level=level,
+                why=why,
+            ),
             {
                 "since_step": since,
                 "share_of_run": tail.share,
@@ -168,9 +188,17 @@ class LearningRateExhausted(Analyzer):
                 "gain_in_tail": tail.gain,
             },
             (
-                f"Stretch the schedule over the whole run: it ended at step {since} of {progress.last_step}.",
-                "See whether it is stepped for each batch and was planned in epochs.",
-                f"Decay more gently: end at {tail.peak / 10:.2g} to {tail.peak / 100:.2g}.",
-                "Or keep the schedule and stop with it: the steps after it were for nothing.",
+                say(
+                    "Stretch the schedule over the whole run: it ended at step {since} of {last_step}.",
+                    since=since,
+                    last_step=progress.last_step,
+                ),
+                say("See whether it is stepped for each batch and was planned in epochs."),
+                say(
+                    "Decay more gently: end at {tenth:.2g} to {hundredth:.2g}.",
+                    tenth=tail.peak / 10,
+                    hundredth=tail.peak / 100,
+                ),
+                say("Or keep the schedule and stop with it: the steps after it were for nothing."),
             ),
         )

@@ -14,6 +14,7 @@ from curve_analyzers.model import Role, RunCurves, Split
 from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import FAR_TOO_LOW, raise_rate
+from curve_analyzers.saying import say
 from curve_analyzers.wording import fall_or_rise, percent
 
 
@@ -46,8 +47,6 @@ class NoLearning(Analyzer):
         "wasted_compute",
         "plateau",
         "loss_metric_disagreement",
-        "oscillation",
-        "loss_spikes",
     )
 
     least_share: float = threshold(0.02, "share of the way to the best value that counts as having learned", ge=0)
@@ -60,6 +59,7 @@ class NoLearning(Analyzer):
     ended: float = threshold(0.1, "gain of the last fifth, as a share of the fall, below which it has ended", ge=0)
     guessed: float = threshold(0.12, "accuracy above 1/C, as a share of the way to 1, that is still guessing", ge=0)
     times: float = threshold(1.5, "the same as a multiple of 1/C, which counts where there are many classes", gt=1)
+    chance: float = threshold(0.06, "gain of the accuracy in training, as a share of the way, that is none", gt=0)
     good: float = threshold(0.2, "what may be missing to a perfect score for the model to have been good already", ge=0)
 
     fires = (
@@ -70,6 +70,15 @@ class NoLearning(Analyzer):
         Example("shuffled labels, noisy steps", run(1000, train_loss=flat(0.693, 0.05))),
         Example("an accuracy that stays at chance", run(train_accuracy=flat(0.1, 0.005), val_accuracy=flat(0.1, 0.01))),
         Example("12 epochs", run(12, train_loss=flat(1.0), val_loss=flat(1.1))),
+        Example(
+            "shuffled labels, and a few held-out examples fall well",
+            run(
+                train_loss=decay(1.14, 1.096, 12, 0.0003),
+                val_loss=decay(1.12, 1.094, 12, 0.0003),
+                train_accuracy=decay(0.335, 0.35, 12, 0.003),
+                val_accuracy=decay(0.33, 0.47, 12, 0.004),
+            ),
+        ),
         Example(
             "from above down to chance, and no further",
             run(
@@ -100,13 +109,15 @@ class NoLearning(Analyzer):
         """Judge the curves the run is judged on; all of them must have stayed where they began."""
         curves = measure_all(run, run.learning, self.least)
         moved = any(self._moved(progress) or self._hidden(progress) for progress in curves)
-        if (moved or self._score_learned(run)) and not self._guesses(run, curves):
+        if (moved or self._score_learned(run)) and not (self._guesses(run, curves) or self._rote(run, curves)):
             return
         yield self._finding(run, curves[0])
 
     def _moved(self, progress: Progress) -> bool:
         if progress.rose and progress.rise > self.least_share * abs(progress.best):
             return True
+        if progress.start - progress.end >= self.steady * max(progress.start - progress.perfect, progress.noise):
+            return True  # whatever threw it about, it came far; an unknown best value (NaN) compares as false
         return progress.fell and progress.worth >= self.least_share
 
     def _hidden(self, progress: Progress) -> bool:
@@ -131,7 +142,28 @@ class NoLearning(Analyzer):
         accuracy = measure(run, role)
         above = (-accuracy.end / -accuracy.perfect - 1 / classes) / (1 - 1 / classes)
         guessing = above <= self.guessed and -accuracy.end / -accuracy.perfect <= self.times / classes
-        return guessing and all(progress.share < self.unlearned and progress.settled(self.ended) for progress in curves)
+        return guessing and not self._gained(run, self.guessed) and self._stayed(curves)
+
+    def _rote(self, run: RunCurves, curves: list[Progress]) -> bool:
+        """Whether a small fall of the loss left the accuracy in training where it was.
+
+        A held-out accuracy may lie above it all the same: where a model falls that only guesses is luck.
+        """
+        accuracy = Role(Split.TRAIN, "accuracy")
+        if accuracy not in run or len(run[accuracy]) < self.least:
+            return False
+        trained = measure(run, accuracy)
+        poor = trained.left > self.good and trained.end <= trained.start
+        return poor and not self._gained(run, self.chance) and self._stayed(curves)
+
+    def _gained(self, run: RunCurves, share: float) -> bool:
+        """Whether an accuracy in training was logged, and came that share of the way."""
+        accuracy = Role(Split.TRAIN, "accuracy")
+        return accuracy in run and len(run[accuracy]) >= self.least and measure(run, accuracy).share >= share
+
+    def _stayed(self, curves: list[Progress]) -> bool:
+        """Whether the training fell next to nothing, and has ended to."""
+        return all(progress.share < self.unlearned and progress.settled(self.ended) for progress in curves)
 
     def _finding(self, run: RunCurves, progress: Progress) -> Finding:
         name = progress.name
@@ -139,20 +171,24 @@ class NoLearning(Analyzer):
         classes = class_count(run)
         chance = math.log(classes) if classes and progress.quantity.kind is Kind.LOSS else None
         at_chance = (
-            f" Guessing among {classes} classes scores ln {classes} = {chance:.3g}: that is where it sits."
+            say(
+                " Guessing among {classes} classes scores ln {classes} = {chance:.3g}: that is where it sits.",
+                classes=classes,
+                chance=chance,
+            )
             if chance and abs(end - chance) <= self.least_share * chance
             else ""
         )
         rate = learning_rate(run)
         moves = (
-            f" The learning rate was never above {rate:g}, which moves next to nothing."
+            say(" The learning rate was never above {rate:g}, which moves next to nothing.", rate=rate)
             if rate is not None and rate <= FAR_TOO_LOW
             else ""
         )
         fall = (
-            f"all it fell is {percent(progress.fall / abs(start))} of it"
+            say("all it fell is {share} of it", share=percent(progress.fall / abs(start)))
             if start and progress.fell
-            else "it never left its own noise"
+            else say("it never left its own noise")
         )
         sure = 1 - 0.5 * progress.share / self.least_share if progress.fell and math.isfinite(progress.share) else 0.95
         sure = max(sure, 0.8)  # a fall that is no less was told by an accuracy that stays at chance
@@ -160,8 +196,16 @@ class NoLearning(Analyzer):
             Severity.CRITICAL,
             sure,
             Span((name,), int(progress.curve.steps[0]), progress.last_step),
-            f"{fall_or_rise(start, end)} over the whole run",
-            f"{name} began at {start:.4g} and ended at {end:.4g}: {fall}.{at_chance}{moves}",
+            say("{change} over the whole run", change=fall_or_rise(start, end)),
+            say(
+                "{name} began at {start:.4g} and ended at {end:.4g}: {fall}.{at_chance}{moves}",
+                name=name,
+                start=start,
+                end=end,
+                fall=fall,
+                at_chance=at_chance,
+                moves=moves,
+            ),
             {
                 "start": start,
                 "end": end,
@@ -172,8 +216,14 @@ class NoLearning(Analyzer):
             },
             (
                 raise_rate(run),
-                "If the rate is already high, lower it a hundredfold: too high a rate can throw a model off at once.",
-                "Train on one batch until it is learned by heart. If that fails, look at labels, loss, frozen layers.",
-                "Scale the inputs to zero mean and unit variance.",
+                say(
+                    "If the rate is already high, lower it a hundredfold: too high a rate can throw a model "
+                    "off at once."
+                ),
+                say(
+                    "Train on one batch until it is learned by heart. If that fails, look at labels, loss, "
+                    "frozen layers."
+                ),
+                say("Scale the inputs to zero mean and unit variance."),
             ),
         )

@@ -11,7 +11,8 @@ from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Role, RunCurves
-from curve_analyzers.progress import BEYOND_NOISE, Progress, measure_all
+from curve_analyzers.progress import Progress, measure_all
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -37,13 +38,17 @@ class NotConverged(Analyzer):
 
     needs = (Need.LEARNING,)
 
-    worth: float = threshold(0.06, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
+    worth: float = threshold(0.066, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
+    still: float = threshold(0.25, "share of that gain which the last tenth must have brought", ge=0, lt=1)
     spent: float = threshold(
         0.05, "learning rate at the end, as a share of its peak, below which the schedule ended", ge=0
     )
 
     high: float = threshold(0.3, "learning rate at the end, as a share of its peak, that a cut-off left", gt=0)
-    planned: float = threshold(0.4, "share of the usual certainty that is enough where it was cut off", gt=0, le=1)
+    seen: float = threshold(
+        3.0, "standard errors of a level that a gain must exceed: it is one, not the best of many", gt=0
+    )
+    planned: float = threshold(0.6, "share of that which is enough where a schedule was cut off", gt=0, le=1)
 
     fires = (
         Example("cut off half-way", run(train_loss=decay(rate=2), val_loss=decay(floor=0.3, rate=2))),
@@ -70,8 +75,9 @@ class NotConverged(Analyzer):
         progress = measure_all(run, (*run.held_out, *run.learning), self.least)[0]
         gain, ended = progress.gain(0.2), self._ended(run)
         # A schedule that was cut off says by itself that more was planned.
-        seen = gain > (self.planned if self._cut_off(run) else 1.0) * BEYOND_NOISE * progress.error
-        if progress.fell and seen and gain >= self.worth * progress.fall and not ended:
+        seen = gain > (self.planned if self._cut_off(run) else 1.0) * self.seen * progress.error
+        going = progress.gain(0.1) + progress.error >= self.still * gain
+        if progress.fell and seen and going and gain >= self.worth * progress.fall and not ended:
             yield self._finding(progress, gain)
 
     def _cut_off(self, run: RunCurves) -> bool:
@@ -94,14 +100,23 @@ class NotConverged(Analyzer):
         since = int(progress.steps[round(0.8 * (len(progress.steps) - 1))])
         return self.finding(
             Severity.WARNING,
-            min(certainty(share, self.worth), progress.certainty(gain)),
+            min(certainty(share, self.worth), certainty(gain, self.seen * progress.error)),
             Span((name,), since, progress.last_step),
-            f"{percent(share)} of the gain in the last fifth",
-            f"{name} was still improving when the run stopped, at {end:.4g}: the last fifth brought {percent(share)} "
-            "of all it gained.",
+            say("{share} of the gain in the last fifth", share=percent(share)),
+            say(
+                "{name} was still improving when the run stopped, at {end:.4g}: the last fifth brought "
+                "{share} of all it gained.",
+                name=name,
+                end=end,
+                share=percent(share),
+            ),
             {"gain_of_last_fifth": gain, "share_of_fall": share, "end": end},
             (
-                f"Train longer, from the last checkpoint: half as many steps again, and look whether {name} settles.",
-                "If the whole curve is shallow, a learning rate two to three times as high saves the wait.",
+                say(
+                    "Train longer, from the last checkpoint: half as many steps again, and look whether "
+                    "{name} settles.",
+                    name=name,
+                ),
+                say("If the whole curve is shallow, a learning rate two to three times as high saves the wait."),
             ),
         )

@@ -14,6 +14,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Floats, Role, RunCurves
 from curve_analyzers.progress import BEYOND_NOISE, Progress, measure_all
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -86,11 +87,12 @@ class Plateau(Analyzer):
 
     needs = (Need.LEARNING,)
     least = 12
-    explains = ("wasted_compute", "not_converged", "oscillation", "loss_spikes")
+    explains = ("wasted_compute", "not_converged")
 
-    long: float = threshold(0.3, "share of the run for which it stood still", gt=0, lt=1)
+    long: float = threshold(0.38, "share of the run for which it stood still", gt=0, lt=1)
     still: float = threshold(0.02, "gain over such a stretch, as a share of the whole fall, that is none", ge=0)
-    more: float = threshold(0.1, "fall after the stretch, as a share of the whole fall, that it held back", gt=0)
+    more: float = threshold(0.12, "fall after the stretch, as a share of the whole fall, that it held back", gt=0)
+    clear: float = threshold(1.25, "the same as a multiple of what counts as none within the stretch", ge=1)
     before: float = threshold(
         0.2, "fall before the stretch, as a share of the whole fall: what comes first is a start", ge=0
     )
@@ -150,7 +152,7 @@ class Plateau(Analyzer):
         flat = max(self.still * fall, noise)
         # From where on it was as low as at each point; levels never rise in `lowest`, so that it is sorted.
         first = np.searchsorted(-lowest, -(lowest + flat))
-        more = lowest - lowest[-1] >= max(self.more * fall, 2 * flat)
+        more = lowest - lowest[-1] >= max(self.more * fall, self.clear * flat)
         before = progress.start - levels[first] >= self.before * fall
         steps = progress.steps.astype(np.float64)
         length = np.where(more & before, steps - steps[first], 0.0) / max(steps[-1] - steps[0], 1.0)
@@ -164,17 +166,27 @@ class Plateau(Analyzer):
         progress = stood.progress
         level, end = progress.shown(float(progress.levels[stood.last])), progress.shown(progress.best)
         lowered = rates is not None and rates[1] <= self.lowered * rates[0]
-        how = "by itself"
+        how = say("by itself")
         if rates and lowered:
-            how = f"once the learning rate went from {rates[0]:.3g} to {rates[1]:.3g}"
-        at = f" at a learning rate of {rates[0]:.3g}" if rates else ""
+            how = say("once the learning rate went from {high:.3g} to {low:.3g}", high=rates[0], low=rates[1])
+        at = say(" at a learning rate of {rate:.3g}", rate=rates[0]) if rates else ""
         return self.finding(
             Severity.WARNING,
             min(certainty(stood.length, self.long), certainty(stood.gained, self.more), 0.95 if lowered else 0.8),
             Span((progress.name,), stood.first_step, stood.last_step),
-            f"flat for {percent(stood.length)} of the run",
-            f"{progress.name} stood at {level:.4g} from step {stood.first_step} to step {stood.last_step}{at}, then "
-            f"came to {end:.4g} {how}: {percent(stood.gained)} of all it gained lay behind the plateau.",
+            say("flat for {length} of the run", length=percent(stood.length)),
+            say(
+                "{progress} stood at {level:.4g} from step {first_step} to step {last_step}{at}, then "
+                "came to {end:.4g} {how}: {gained} of all it gained lay behind the plateau.",
+                progress=progress.name,
+                level=level,
+                first_step=stood.first_step,
+                last_step=stood.last_step,
+                at=at,
+                end=end,
+                how=how,
+                gained=percent(stood.gained),
+            ),
             {
                 "since_step": stood.first_step,
                 "until_step": stood.last_step,
@@ -184,8 +196,8 @@ class Plateau(Analyzer):
                 "rate_after": rates[1] if rates else None,
             },
             (
-                f"Lower the learning rate sooner, at step {stood.first_step} or before.",
-                "Let a schedule do it: cosine or linear, or ReduceLROnPlateau on the held-out loss.",
+                say("Lower the learning rate sooner, at step {first_step} or before.", first_step=stood.first_step),
+                say("Let a schedule do it: cosine or linear, or ReduceLROnPlateau on the held-out loss."),
                 lower_rate(run),
             ),
         )

@@ -11,6 +11,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import raise_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -76,15 +77,24 @@ class SlowLearning(Analyzer):
             Severity.WARNING,
             min(certainty(self.most_share, progress.share), progress.certainty(second)),
             Span((name,), int(progress.curve.steps[0]), progress.last_step),
-            f"only {percent(progress.share)} of the way",
-            f"{name} moved along a straight line from {start:.4g} to {end:.4g}, {percent(progress.share)} of the way "
-            f"to the best value there can be. At this pace the rest takes about {lengths:.0f} more runs as long "
-            "as this one.",
+            say("only {share} of the way", share=percent(progress.share)),
+            say(
+                "{name} moved along a straight line from {start:.4g} to {end:.4g}, {share} of the way to "
+                "the best value there can be. At this pace the rest takes about {lengths:.0f} more runs "
+                "as long as this one.",
+                name=name,
+                start=start,
+                end=end,
+                share=percent(progress.share),
+                lengths=lengths,
+            ),
             {"start": start, "end": end, "share_of_way": progress.share, "more_runs_needed": lengths},
             (
                 raise_rate(run),
-                "Let the rate warm up over the first 1 to 5 % of the steps, so that the higher rate starts safely.",
-                "Scale the inputs; try an adaptive optimizer such as Adam.",
-                "Only then train longer.",
+                say(
+                    "Let the rate warm up over the first 1 to 5 % of the steps, so that the higher rate starts safely."
+                ),
+                say("Scale the inputs; try an adaptive optimizer such as Adam."),
+                say("Only then train longer."),
             ),
         )

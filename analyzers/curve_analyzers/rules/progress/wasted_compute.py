@@ -13,6 +13,7 @@ from curve_analyzers.examples import Example, Shape, decay, flat, line, run, val
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, RunCurves
 from curve_analyzers.progress import BEYOND_NOISE, BINS, EXACT, Progress, measure, measure_all
+from curve_analyzers.saying import say, series
 from curve_analyzers.signal import bins, certainty
 from curve_analyzers.wording import duration, percent
 
@@ -83,7 +84,7 @@ class WastedCompute(Analyzer):
 
     late: float = threshold(0.27, "share of the run by which all that it brought was there", gt=0, lt=1)
     points: float = threshold(50, "points logged in vain that make the waste large", ge=1)
-    gain: float = threshold(0.013, "gain, as a share of the whole fall, that is none", ge=0)
+    gain: float = threshold(0.0078, "gain, as a share of the whole fall, that is none", ge=0)
     value: float = threshold(0.05, "the same as a share of the value it ended at", ge=0)
     score: float = threshold(0.02, "the same of a score between 0 and 1, as a share of the whole", ge=0)
     seen: float = threshold(0.07, "noise, as a share of the fall, above which a gain cannot be seen", gt=0)
@@ -147,24 +148,43 @@ class WastedCompute(Analyzer):
     def _finding(self, useful: Useful, judged: Progress, checks: Checks) -> Finding:
         progress, last = useful.progress, useful.progress.last_step
         spent = hours_between(progress.curve, useful.step, last)
-        after = f"{last - useful.step:,} steps{f' and {duration(3600 * spent)}' if spent else ''}"
+        after = say(
+            "{steps:,} steps{spent}",
+            steps=last - useful.step,
+            spent=say(" and {spent}", spent=duration(3600 * spent)) if spent else "",
+        )
         stops = {patience: stop for patience in PATIENCES if (stop := _stop(checks, patience))}
         told = [
-            f"{patience} stops at step {stop.step}, saves {stop.saved:,} steps"
-            + (f" ({duration(3600 * stop.hours)})" if stop.hours else "")
-            + (f" and loses {stop.lost:.2g}" if stop.lost > 0 else " and loses nothing")
+            say(
+                "{patience} stops at step {step}, saves {saved:,} steps{hours} and loses {lost}",
+                patience=patience,
+                step=stop.step,
+                saved=stop.saved,
+                hours=say(" ({time})", time=duration(3600 * stop.hours)) if stop.hours else "",
+                lost=f"{stop.lost:.2g}" if stop.lost > 0 else say("nothing"),
+            )
             for patience, stop in stops.items()
         ]
         planned = max(2 * (useful.step - int(progress.curve.steps[0])), 1)
         best = f"{judged.shown(judged.best_value):.4g}"
-        counted = f" Patience in evaluations of {judged.name}: {'; '.join(told)}." if told else ""
+        counted = (
+            say(" Patience in evaluations of {judged}: {told}.", judged=judged.name, told=series(told)) if told else ""
+        )
         return self.finding(
             Severity.WARNING,
             min(certainty(self.late, useful.share), 0.95),
             Span(tuple(dict.fromkeys((judged.name, progress.name))), useful.step, last),
-            f"{percent(1 - useful.share)} of the run brought nothing",
-            f"All that {progress.name} gained was there by step {useful.step} of {last} (best {best}); the {after} "
-            f"since brought nothing beyond noise.{counted}",
+            say("{share} of the run brought nothing", share=percent(1 - useful.share)),
+            say(
+                "All that {progress} gained was there by step {step} of {last} (best {best}); the "
+                "{after} since brought nothing beyond noise.{counted}",
+                progress=progress.name,
+                step=useful.step,
+                last=last,
+                best=best,
+                after=after,
+                counted=counted,
+            ),
             {
                 "last_useful_step": useful.step,
                 "wasted_share": 1 - useful.share,
@@ -172,9 +192,18 @@ class WastedCompute(Analyzer):
                 **_evidence(stops),
             },
             (
-                f"Stop early, with a patience of {next(iter(stops), PATIENCES[0])} evaluations on {judged.name}.",
-                f"Or plan about {planned:,} steps, and fit the schedule of the learning rate to them.",
-                "Put what is saved into something that changes the result: another rate, more data, other features.",
+                say(
+                    "Stop early, with a patience of {patience} evaluations on {judged}.",
+                    patience=next(iter(stops), PATIENCES[0]),
+                    judged=judged.name,
+                ),
+                say(
+                    "Or plan about {planned:,} steps, and fit the schedule of the learning rate to them.",
+                    planned=planned,
+                ),
+                say(
+                    "Put what is saved into something that changes the result: another rate, more data, other features."
+                ),
             ),
         )
 

@@ -13,6 +13,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.jumps import Jump
 from curve_analyzers.model import Curve, Floats, RunCurves
 from curve_analyzers.rate_rises import Rise, effects, quick_rises
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import fall_or_rise
 
@@ -130,24 +131,41 @@ class LearningRateJump(Analyzer):
             "lost_share_of_run": rise.lost,
         }
         if jump is None:
-            brief, told, sure = "lost", "was lost right after it", 0.95
+            brief, told, sure = say("lost"), say("was lost right after it"), 0.95
         else:
             before, after = role.measures.shown(jump.before), role.measures.shown(jump.after)
-            back = f"only back at step {jump.recovered}" if rise.recovered else "not back by the end"
-            brief, told = fall_or_rise(before, after), f"went from {before:.4g} to {after:.4g} and was {back}"
+            back = (
+                say("only back at step {recovered}", recovered=jump.recovered)
+                if rise.recovered
+                else say("not back by the end")
+            )
+            brief, told = (
+                fall_or_rise(before, after),
+                say("went from {before:.4g} to {after:.4g} and was {back}", before=before, after=after, back=back),
+            )
             sure = certainty(jump.height, self._limit(rise, jump))
             evidence |= {"before": before, "after": after, "recovered_step": jump.recovered}
         return self.finding(
             Severity.WARNING if rise.recovered else Severity.CRITICAL,
             min(sure, 0.95),
             Span((rate.name, name), rise.step, last),
-            f"{brief} at step {rise.step}",
-            f"The learning rate rose from {rise.low:.3g} to {rise.high:.3g} at step {rise.step}; {name} {told}.",
+            say("{brief} at step {step}", brief=brief, step=rise.step),
+            say(
+                "The learning rate rose from {low:.3g} to {high:.3g} at step {step}; {name} {told}.",
+                low=rise.low,
+                high=rise.high,
+                step=rise.step,
+                name=name,
+                told=told,
+            ),
             evidence,
             (
-                f"Take the rise out of the schedule: at {rise.low:.3g} the loss was falling.",
-                f"If a higher rate is wanted, go to {rise.low * self.factor:.2g} at most, over some hundred steps.",
-                "Where the rate rose at a resume, load the schedule's state with the checkpoint.",
-                "Go back to the checkpoint before the rise.",
+                say("Take the rise out of the schedule: at {low:.3g} the loss was falling.", low=rise.low),
+                say(
+                    "If a higher rate is wanted, go to {rate:.2g} at most, over some hundred steps.",
+                    rate=rise.low * self.factor,
+                ),
+                say("Where the rate rose at a resume, load the schedule's state with the checkpoint."),
+                say("Go back to the checkpoint before the rise."),
             ),
         )

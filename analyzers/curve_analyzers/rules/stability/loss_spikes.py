@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,11 +15,13 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
 from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import lower_rate
-from curve_analyzers.signal import certainty, running_median, spread
+from curve_analyzers.saying import say
+from curve_analyzers.signal import certainty, quantiles, running_median, spread
 from curve_analyzers.wording import count
 
 TOGETHER = 0.95  # length of the mean direction of spikes within the epoch, 1 where all are at one place
 BY_CHANCE = 0.01
+USUAL_LENGTH = 200  # points for which the thresholds hold as they are; more points reach further out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +44,7 @@ class LossSpikes(Analyzer):
     """
 
     needs = (Need.LEARNING,)
-    explains = ("not_converged",)
+    explains = ("not_converged", "plateau")
     least = 12
 
     height: float = threshold(8.0, "height over the curve's own noise, in standard deviations", gt=0)
@@ -54,6 +57,7 @@ class LossSpikes(Analyzer):
     longest: float = threshold(0.05, "share of the run within which a jump must have recovered", gt=0, lt=1)
     several: float = threshold(2, "spikes from which it is a warning; fewer are told as information", ge=1)
     large: float = threshold(0.5, "height of a single one, as a share of the fall, from which it is a warning", gt=0)
+    lasting: float = threshold(0.01, "share of the run that a single one took, from which it is a warning", ge=0)
 
     fires = (
         Example("3 spikes in 60 epochs", run(train_loss=decay().bumped({0.3: 1.5, 0.5: 2.0, 0.8: 1.2}))),
@@ -105,8 +109,12 @@ class LossSpikes(Analyzer):
         return np.asarray(over / np.maximum(limit, np.finfo(np.float64).tiny), np.float64)
 
     def _tails(self, over: Floats) -> float:
-        """What noise may reach: by its spread, and by how far it goes down, where no spike is."""
-        return max(self.height * spread(over), self.even * float(np.quantile(-over, 0.95)))
+        """What noise may reach: by its spread, and by how far it goes down, where no spike is.
+
+        The highest of n points of noise grows with the square root of ln n (Fisher and Tippett, 1928).
+        """
+        more = math.sqrt(max(math.log(len(over)) / math.log(USUAL_LENGTH), 1.0))
+        return more * max(self.height * spread(over), self.even * quantiles(-over, 0.95)[0])
 
     def _finding(self, run: RunCurves, role: Role, peaks: Ints, ends: Ints, excess: Floats) -> Finding:
         curve = run.cost(role)
@@ -114,16 +122,29 @@ class LossSpikes(Analyzer):
         period, told = _period(run, curve, steps)
         progress = measure(run, role)
         large = float(curve.values[peaks].max()) - progress.at(int(steps[0])) >= self.large * progress.fall > 0
+        large = large and float((ends - peaks).max()) >= self.lasting * len(curve)
         highest = role.measures.shown(float(curve.values[peaks].max()))
         where = ", ".join(map(str, steps[:5])) + (", ..." if len(peaks) > 5 else "")  # noqa: PLR2004 - five fit a line
-        spikes, again = count(len(peaks), "spike"), f", one every {period:g} steps{told}" if period else ""
+        spikes, again = (
+            count(len(peaks), "spike"),
+            say(", one every {period:g} steps{told}", period=period, told=told) if period else "",
+        )
         return self.finding(
             Severity.WARNING if len(peaks) >= self.several or large else Severity.INFO,
             max(certainty(float(each), 1.0) for each in excess),
             Span((curve.name,), int(steps[0]), int(steps[-1])),
-            f"{spikes}, first at step {steps[0]}",
-            f"{curve.name} shows {spikes} that recovered (step {where}), the largest to {highest:.4g}{again}. The "
-            f"way back took {count(int(np.median(took)), 'step')} as a rule, {took.max()} at most.",
+            say("{spikes}, first at step {first}", spikes=spikes, first=steps[0]),
+            say(
+                "{curve} shows {spikes} that recovered (step {where}), the largest to "
+                "{highest:.4g}{again}. The way back took {usual} as a rule, {most} at most.",
+                curve=curve.name,
+                spikes=spikes,
+                where=where,
+                highest=highest,
+                again=again,
+                usual=count(int(np.median(took)), "step"),
+                most=took.max(),
+            ),
             {
                 "count": len(peaks),
                 "steps": where,
@@ -134,19 +155,23 @@ class LossSpikes(Analyzer):
                 "longest_recovery_steps": int(took.max()),
             },
             (
-                "Clip the gradient norm (1.0 is a usual start).",
+                say("Clip the gradient norm (1.0 is a usual start)."),
                 lower_rate(run),
-                f"Look at the batches at these steps: they come back every {period:g} steps, as one part of the data "
-                "does once an epoch."
+                say(
+                    "Look at the batches at these steps: they come back every {period:g} steps, as one part "
+                    "of the data does once an epoch.",
+                    period=period,
+                )
                 if period
-                else "Look at the batches at these steps.",
+                else say("Look at the batches at these steps."),
             ),
         )
 
 
 def _peaks(over: Floats, longest: int) -> tuple[Ints, Ints]:
     """The highest point of each jump that begins and ends within `longest` points, and the first point after it."""
-    high = np.r_[False, over > 1, False]
+    high = np.zeros(len(over) + 2, np.bool_)
+    high[1:-1] = over > 1
     edges = np.flatnonzero(high[1:] != high[:-1])
     starts, ends = edges[::2], edges[1::2]
     recovered = (ends - starts <= longest) & (ends < len(over))
@@ -164,7 +189,7 @@ def _period(run: RunCurves, curve: Curve, steps: Ints) -> tuple[float | None, st
     for length, _ in epoch_lengths(run, curve):
         towards = abs(np.exp(2j * np.pi * (steps % length) / length).mean()) if length > 0 else 0.0
         if towards >= TOGETHER and np.exp(-len(steps) * towards**2) <= BY_CHANCE:
-            return length, ", an epoch"
+            return length, say(", an epoch")
     even = _even_distance(steps)
     return (float(even), "") if even else (None, "")
 

@@ -13,6 +13,7 @@ from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Role, RunCurves, Split
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import lower_rate
+from curve_analyzers.saying import say
 from curve_analyzers.signal import spread
 
 
@@ -90,18 +91,35 @@ class NonFinite(Analyzer):
         curve = run.raw(role)
         lost = ~np.isfinite(curve.values)
         recovered = not lost[-1]
-        since, kind = int(curve.steps[first]), "NaN" if np.isnan(curve.values[first]) else "infinite"
+        since, kind = int(curve.steps[first]), "NaN" if np.isnan(curve.values[first]) else say("infinite")
         cause = self._cause(run, curve, first)
         if recovered:
-            where = f"was {kind} at {lost.sum()} of {len(curve)} points, the first at step {since}, and recovered"
+            where = say(
+                "was {kind} at {lost} of {points} points, the first at step {since}, and recovered",
+                kind=kind,
+                lost=lost.sum(),
+                points=len(curve),
+                since=since,
+            )
         else:
-            where = f"is {kind} {'at every point' if lost.all() else f'from step {since} on'}"
+            where = say(
+                "is {kind} {since}",
+                kind=kind,
+                since=say("at every point") if lost.all() else say("from step {since} on", since=since),
+            )
         return self.finding(
             Severity.WARNING if recovered or role.split is not Split.TRAIN else Severity.CRITICAL,
             0.8 if recovered else 0.99,
             Span((curve.name,), since, int(curve.steps[np.flatnonzero(lost)[-1]])),
-            f"{kind} since step {since}" if not recovered else f"{kind} at step {since}, recovered",
-            f"{curve.name} {where}." + (f" Before that, {cause}." if cause else ""),
+            say("{kind} since step {since}", kind=kind, since=since)
+            if not recovered
+            else say("{kind} at step {since}, recovered", kind=kind, since=since),
+            say(
+                "{curve} {where}.{before}",
+                curve=curve.name,
+                where=where,
+                before=say(" Before that, {cause}.", cause=cause) if cause else "",
+            ),
             {
                 "first_step": since,
                 "lost_points": int(lost.sum()),
@@ -111,9 +129,12 @@ class NonFinite(Analyzer):
             },
             (
                 lower_rate(run),
-                "Clip the gradient norm (1.0 is a usual start).",
-                "Look for a division by zero, log(0) or sqrt(0) in the loss, and for NaN in the inputs of that step.",
-                "In half precision, scale the loss or use bfloat16.",
+                say("Clip the gradient norm (1.0 is a usual start)."),
+                say(
+                    "Look for a division by zero, log(0) or sqrt(0) in the loss, and for NaN in the inputs "
+                    "of that step."
+                ),
+                say("In half precision, scale the loss or use bfloat16."),
             ),
         )
 
@@ -122,13 +143,13 @@ class NonFinite(Analyzer):
         end = int(curve.steps[first])
         start = end - self.before * (int(curve.steps[-1]) - int(curve.steps[0]))
         for role, words in (
-            (Role.LEARNING_RATE, "the learning rate went"),
-            (Role(Split.NONE, "gradient_norm"), "the gradient norm went"),
+            (Role.LEARNING_RATE, say("the learning rate went")),
+            (Role(Split.NONE, "gradient_norm"), say("the gradient norm went")),
         ):
             if role in run and (grown := self._growth(run[role], start, end)):
-                return f"{words} from {grown[0]:.3g} to {grown[1]:.3g}"
+                return say("{words} from {before:.3g} to {after:.3g}", words=words, before=grown[0], after=grown[1])
         if grown := self._growth(curve.finite(), start, end):
-            return f"the loss itself jumped from {grown[0]:.3g} to {grown[1]:.3g}"
+            return say("the loss itself jumped from {before:.3g} to {after:.3g}", before=grown[0], after=grown[1])
         return None
 
     def _growth(self, curve: Curve, start: float, end: int) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,47 +10,19 @@ import numpy as np
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.epoch_length import once_an_epoch, part_of_an_epoch
-from curve_analyzers.examples import Example, decay, flat, line, run, sawtooth, valley
+from curve_analyzers.examples import Example, Shape, decay, flat, line, run, sawtooth, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.held_out_size import held_out_examples
-from curve_analyzers.model import Floats, RunCurves
-from curve_analyzers.progress import Progress, measure, measure_all
+from curve_analyzers.model import Role, RunCurves
+from curve_analyzers.progress import Progress, measure
 from curve_analyzers.remedies import lower_rate
-from curve_analyzers.signal import bins, certainty, periodicity, running_median
+from curve_analyzers.saying import say
+from curve_analyzers.signal import certainty, periodicity
+from curve_analyzers.swings import Swings, moves_of, swings_in
 from curve_analyzers.wording import percent
 
-LONG, BINS = 4000, 200  # points from which the level is taken from so many bins
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Swings:
-    """How a curve moves up and down around its level in a stretch of the run.
-
-    Attributes:
-        progress: The curve.
-        moves: (n,) what is left of the stretch without its level.
-        size: From trough to peak, in the unit of the curve; one point in five goes beyond.
-        below: The share of it that lies below the level.
-        scale: What it is measured by, the fall or where there is none the level.
-        grown: How many times larger the swings of the run's last quarter are than those of the second.
-    """
-
-    progress: Progress
-    moves: Floats
-    size: float
-    below: float
-    scale: float
-    grown: float
-
-    @property
-    def share(self) -> float:
-        """The size as a share of the scale; 0 where there is none."""
-        return self.size / self.scale if self.scale > 0 else 0.0
-
-    @property
-    def of(self) -> str:
-        """What it is a share of, in words."""
-        return "of the fall" if self.progress.fell else "of its level"
+GROWTH_ERRORS = 2.5  # standard errors by which swings must grow
+OFTEN = (0.5, 2.0)  # points of a held-out curve over those of training, to be compared with it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +47,7 @@ class Oscillation(Analyzer):
 
     needs = (Need.LEARNING,)
     least = 10
-    explains = ("underfitting", "not_converged", "loss_spikes")
+    explains = ("underfitting", "not_converged", "no_learning", "loss_spikes")
 
     swing: float = threshold(
         0.11,
@@ -91,9 +64,14 @@ class Oscillation(Analyzer):
         0.2, "share of a swing that goes below the level; jumps up alone are spikes", gt=0, lt=0.5
     )
     dying: float = threshold(0.3, "swings at the end over those before, below which they have ended", ge=0)
-    stirred: float = threshold(0.1, "geometric mean of the swings of training and held-out curve", gt=0)
-    held_out: float = threshold(0.18, "that swing of the held-out curve, as a share of its fall", gt=0)
-    learned: float = threshold(0.3, "share of its way that the held-out curve must have come", ge=0, lt=1)
+    large: float = threshold(0.5, "swings from which those that ended in the first half are a warning", gt=0)
+    often: float = threshold(0.3, "crossings of the level a point, below which such swings are jumps", ge=0, lt=1)
+    huge: float = threshold(2.0, "swings from which those are a warning all the same", gt=0)
+    shared: float = threshold(
+        0.5, "swings of the held-out loss over those of training, each of its level: the weights swing both", ge=0
+    )
+    both: float = threshold(0.08, "geometric mean of the swings of training and held-out curve, each of its fall", gt=0)
+    learned: float = threshold(0.3, "share of its way a curve must have come where the swings are small", ge=0, lt=1)
     examples: float = threshold(100, "held-out examples below which its swings are `validation_noise`", ge=0)
 
     fires = (
@@ -112,6 +90,14 @@ class Oscillation(Analyzer):
     quiet = (
         Example("rewards of single episodes", run(200, reward=decay(0.0, 200.0, noise=30.0))),
         Example(
+            "the held-out loss is calm: few batches an epoch, or dropout",
+            run(train_loss=decay(floor=0.6, noise=0.3), val_loss=decay(floor=0.6, noise=0.02)),
+        ),
+        Example(
+            "a loss of each step whose noise grows as it falls",
+            run(600, train_loss=line(2.3, 0.5).noisy(0.05).plus(Shape(lambda t: np.sin(900 * t**2) * 0.6 * t))),
+        ),
+        Example(
             "a short loss of each step",
             run(200, train_loss=decay(noise=0.3), val_loss=decay(), sparse={"val_loss": 10}),
         ),
@@ -128,7 +114,7 @@ class Oscillation(Analyzer):
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
-        """Judge the first training curve; where it is stirred only a little, the held-out curve beside it."""
+        """Judge the first training curve beside the held-out one: what the weights do shows in both."""
         role = run.learning[0]
         progress = measure(run, role)
         moves = moves_of(progress)
@@ -136,14 +122,25 @@ class Oscillation(Analyzer):
         # The mean over the batches of an epoch: noise explains no swing. The episodes of a reward are few and differ.
         averaged = role in run.training and role.quantity != "reward" and len(moves) <= self.averaged
         averaged = averaged and once_an_epoch(run, progress.curve)
+        held_out = self._beside(run, role, progress) if averaged else None
+        beside = swings_in(held_out, moves_of(held_out), 0.5, 1.0) if held_out else None
+        if self._swings(late, self.swing) and not self._shared(late, beside):
+            return
         if self._swings(late, self.swing) and late.grown >= self.dying:
             period = self._period(run, late)
-            if averaged or period or late.grown > self.growing:
-                yield self._finding(run, late, period)
-        elif averaged and (held_out := self._held_out(run, late)):
-            yield self._finding(run, held_out, None)
+            if averaged or period or self._grow(late):
+                yield self._finding(run, late, late.share, self.swing, period)
+        elif beside and self._shared(late, beside) and self._both_swing(late, beside):
+            clearer = max(late, beside, key=lambda swings: swings.share)
+            yield self._finding(run, clearer, math.sqrt(late.share * beside.share), self.both, None)
         elif averaged and self._swings(early := swings_in(progress, moves, 0.125, 0.5), self.swing):
-            yield self._ended(run, early)
+            yield from self._ended(run, early, held_out)
+
+    def _shared(self, training: Swings, held_out: Swings | None) -> bool:
+        """Whether a held-out curve of the same quantity, where there is one, swings as well: the weights swing both."""
+        if held_out is None or held_out.progress.quantity is not training.progress.quantity:
+            return True
+        return held_out.over(training) >= self.shared
 
     def _period(self, run: RunCurves, swings: Swings) -> float | None:
         """The period of the swings in steps, where noise hardly has one and the order of the data is not its cause."""
@@ -156,79 +153,86 @@ class Oscillation(Analyzer):
         visible = swings.size >= self.visible * abs(swings.progress.start)
         return swings.share >= limit and visible and swings.below >= self.both_ways
 
-    def _held_out(self, run: RunCurves, training: Swings) -> Swings | None:
-        """The first held-out curve that learned and swings with the training, and not for want of examples."""
-        examples = held_out_examples(run)
-        if examples is not None and examples < self.examples:
-            return None
-        for progress in measure_all(run, [role for role in run.held_out if role not in run.learning], self.least):
-            swings = swings_in(progress, moves_of(progress), 0.5, 1.0)
-            learned = progress.fell and progress.worth >= self.learned
-            together = swings.share * training.share >= self.stirred**2 and swings.grown >= self.dying
-            if learned and together and self._swings(swings, self.held_out):
-                return swings
-        return None
+    def _grow(self, swings: Swings) -> bool:
+        """Whether they grow while the level stands; the noise of a loss that falls, or of a reward, may grow as well.
 
-    def _finding(self, run: RunCurves, swings: Swings, period: float | None) -> Finding:
+        The growth of noise is found with a standard error of about 1.2/sqrt(n) in its logarithm from n points each.
+        """
+        progress, points = swings.progress, len(swings.progress.curve) // 4
+        grown = swings.grown > self.growing * math.exp(GROWTH_ERRORS * 1.2 / math.sqrt(points))
+        return grown and progress.quantity.name != "reward" and abs(progress.gain(0.5)) < swings.size / 2
+
+    def _beside(self, run: RunCurves, training: Role, progress: Progress) -> Progress | None:
+        """The first held-out curve logged as often, unless it is over few examples."""
+        roles = [role for role in run.held_out if role != training and len(run[role]) >= self.least]
+        roles = [role for role in roles if OFTEN[0] <= len(run[role]) / len(progress.curve) <= OFTEN[1]]
+        examples = held_out_examples(run) if roles else None
+        if not roles or (examples is not None and examples < self.examples):
+            return None
+        return measure(run, roles[0])
+
+    def _both_swing(self, training: Swings, held_out: Swings) -> bool:
+        """Whether small swings of a curve that learned are those of the weights, as the held-out curve tells."""
+        return (
+            training.share * held_out.share >= self.both**2
+            and training.progress.fell
+            and training.progress.worth >= self.learned
+            and training.below >= self.both_ways
+            and training.grown * held_out.grown >= self.dying**2
+        )
+
+    def _finding(self, run: RunCurves, swings: Swings, size: float, limit: float, period: float | None) -> Finding:
         curve, share, grown = swings.progress.curve, swings.share, swings.grown
-        every = f", with a period of about {period:.3g} steps" if period else ""
-        growing = f", and the swings grow ({percent(grown - 1)} over the run)" if grown > self.growing else ""
-        limit = self.held_out if swings.progress.name not in {run.roles[role] for role in run.learning} else self.swing
+        every = say(", with a period of about {period:.3g} steps", period=period) if period else ""
+        growing = (
+            say(", and the swings grow ({growth} over the run)", growth=percent(grown - 1))
+            if grown > self.growing
+            else ""
+        )
         return self.finding(
             Severity.WARNING,
-            min(certainty(share, limit), 0.95),
+            min(certainty(size, limit), 0.95),
             Span((curve.name,), int(curve.steps[len(curve) // 2]), int(curve.steps[-1])),
-            f"swings of {percent(share)} {swings.of}",
-            f"{curve.name} swings up and down by {percent(share)} {swings.of}{every}{growing}.",
+            say("swings of {share} {of}", share=percent(share), of=swings.of),
+            say(
+                "{curve} swings up and down by {share} {of}{every}{growing}.",
+                curve=curve.name,
+                share=percent(share),
+                of=swings.of,
+                every=every,
+                growing=growing,
+            ),
             {"swing_share": share, "period_steps": period, "growth": grown, "ended": False},
             self._remedies(run),
         )
 
-    def _ended(self, run: RunCurves, swings: Swings) -> Finding:
+    def _ended(self, run: RunCurves, swings: Swings, held_out: Progress | None) -> Iterator[Finding]:
+        """Tell swings of the first half, if the held-out curve had them too."""
+        if not self._shared(swings, swings_in(held_out, moves_of(held_out), 0.125, 0.5) if held_out else None):
+            return
         curve, share = swings.progress.curve, swings.share
         first, last = int(curve.steps[len(curve) // 8]), int(curve.steps[len(curve) // 2])
-        return self.finding(
-            Severity.INFO,
+        large = self.large if swings.crossings >= self.often else self.huge
+        yield self.finding(
+            Severity.WARNING if share >= large else Severity.INFO,
             min(certainty(share, self.swing), 0.9),
             Span((curve.name,), first, last),
-            f"swings of {percent(share)} at first",
-            f"{curve.name} swung up and down by {percent(share)} {swings.of} in the first half of the run, then "
-            "settled: the rate was too high for that stretch.",
+            say("swings of {share} at first", share=percent(share)),
+            say(
+                "{curve} swung up and down by {share} {of} in the first half of the run, then settled: "
+                "the rate was too high for that stretch.",
+                curve=curve.name,
+                share=percent(share),
+                of=swings.of,
+            ),
             {"swing_share": share, "period_steps": None, "growth": swings.grown, "ended": True},
-            ("Warm the rate up for longer.", *self._remedies(run)),
+            (say("Warm the rate up for longer."), *self._remedies(run)),
         )
 
     @staticmethod
     def _remedies(run: RunCurves) -> tuple[str, ...]:
         return (
             lower_rate(run),
-            "Let the rate decay over the run (cosine, or a step down when the loss stalls).",
-            "Use a larger batch, or average the weights of the last steps.",
+            say("Let the rate decay over the run (cosine, or a step down when the loss stalls)."),
+            say("Use a larger batch, or average the weights of the last steps."),
         )
-
-
-def moves_of(progress: Progress) -> Floats:
-    """(n,) what is left of a curve without its level, the running median over a quarter of the run."""
-    values = progress.curve.values
-    if len(values) <= LONG:
-        return values - running_median(values, max(2 * (len(values) // 8) + 1, 5))
-    medians, edges = bins(values, BINS)
-    level = running_median(medians, 2 * (BINS // 8) + 1)
-    return values - np.interp(np.arange(len(values)), (edges[:-1] + edges[1:] - 1) / 2, level)
-
-
-def swings_in(progress: Progress, moves: Floats, first: float, last: float) -> Swings:
-    """Measure the swings of a curve from one share of the run to another."""
-    begin = round(first * len(moves))
-    stretch = moves[begin : max(round(last * len(moves)), begin + 1)]
-    low, middle, high = (float(each) for each in np.quantile(stretch, (0.1, 0.5, 0.9)))
-    size, scale = high - low, progress.fall if progress.fell else abs(progress.end)
-    return Swings(progress, stretch, size, (middle - low) / size if size > 0 else 0.0, scale, _growth(moves))
-
-
-def _growth(moves: Floats) -> float:
-    """How many times larger the moves of the last quarter are than those of the second."""
-    quarter = len(moves) // 4
-    early, late = np.abs(moves[quarter : 2 * quarter]), np.abs(moves[-quarter:])
-    before = float(np.quantile(early, 0.8))
-    return float(np.quantile(late, 0.8)) / before if before > 0 else 1.0

@@ -12,6 +12,7 @@ from curve_analyzers.examples import Example, decay, kick, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.jumps import Jump, jump_at
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import fall_or_rise, percent
 
@@ -107,10 +108,12 @@ class RestartJump(Analyzer):
             usual = max(float(np.median(apart)), float(others.mean()) if len(others) else 0.0)
             long = np.flatnonzero((apart > self.pause * usual) & (usual > 0)) + 1
             if len(long) <= self.most:
-                found = {int(index): f"after a pause of {_time(float(apart[index - 1]))}" for index in long}
+                found = {
+                    int(index): say("after a pause of {pause}", pause=_time(float(apart[index - 1]))) for index in long
+                }
         for step in curve.restarts:
             index = int(np.searchsorted(curve.steps, step))
-            found[index] = "where the step went back"
+            found[index] = say("where the step went back")
         return {index: how for index, how in found.items() if 1 < index < len(curve) - 1}
 
     def _hurts(self, jump: Jump, cost: Curve) -> bool:
@@ -120,16 +123,29 @@ class RestartJump(Analyzer):
     def _finding(self, run: RunCurves, jump: Jump, role: Role, how: str) -> Finding:
         name, shown = run.roles[role], role.measures.shown
         before, after = shown(jump.before), shown(jump.after)
-        back = f"was back at step {jump.recovered}" if jump.recovered is not None else "was not back by the end"
+        back = (
+            say("was back at step {recovered}", recovered=jump.recovered)
+            if jump.recovered is not None
+            else say("was not back by the end")
+        )
         fall = float(run.cost(role).values[0]) - jump.before
         last = int(run[role].steps[-1])
         return self.finding(
             Severity.WARNING,
             min(certainty(jump.height, max(jump.limit, self.height * fall)), 0.97),
             Span((name,), jump.step, last if jump.recovered is None else jump.recovered),
-            f"{fall_or_rise(before, after)} at the resume, step {jump.step}",
-            f"{name} jumped from {before:.4g} to {after:.4g} at step {jump.step}, {how}, and {back}: "
-            f"{percent(jump.lost)} of the run went into winning it back.",
+            say("{change} at the resume, step {step}", change=fall_or_rise(before, after), step=jump.step),
+            say(
+                "{name} jumped from {before:.4g} to {after:.4g} at step {step}, {how}, and {back}: "
+                "{lost} of the run went into winning it back.",
+                name=name,
+                before=before,
+                after=after,
+                step=jump.step,
+                how=how,
+                back=back,
+                lost=percent(jump.lost),
+            ),
             {
                 "step": jump.step,
                 "before": before,
@@ -139,12 +155,19 @@ class RestartJump(Analyzer):
                 "resume_seen": how,
             },
             (
-                "Save and load the states of optimizer, learning-rate schedule and gradient scaler with the weights.",
-                "Compare the learning rate and one evaluation right before and right after a resume.",
-                "Let the data go on where it stopped, with the random generators' states.",
+                say(
+                    "Save and load the states of optimizer, learning-rate schedule and gradient scaler with "
+                    "the weights."
+                ),
+                say("Compare the learning rate and one evaluation right before and right after a resume."),
+                say("Let the data go on where it stopped, with the random generators' states."),
             ),
         )
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"
+    return (
+        say("{seconds:.0f} s", seconds=seconds)
+        if seconds < 2 * HOUR
+        else say("{seconds:.1f} h", seconds=seconds / HOUR)
+    )

@@ -12,6 +12,7 @@ from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, run, sawtooth, step
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, RunCurves
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
@@ -45,7 +46,7 @@ class GpuUnderused(Analyzer):
 
     needs = (
         Need(
-            "no GPU utilization was logged",
+            say("no GPU utilization was logged"),
             lambda run: [run[role] for role in run.roles if role.quantity == "gpu_utilization"],
         ),
     )
@@ -91,20 +92,25 @@ class GpuUnderused(Analyzer):
 
     def _finding(self, curves: list[Curve], used: dict[str, float], mean: float) -> Finding:
         first, last = min(int(curve.steps[0]) for curve in curves), max(int(curve.steps[-1]) for curve in curves)
-        of = f" over {len(used)} GPUs" if len(used) > 1 else ""
+        of = say(" over {devices} GPUs", devices=len(used)) if len(used) > 1 else ""
         return self.finding(
             Severity.WARNING,
             min(certainty(self.low, mean), 0.9),
             Span(tuple(used), first, last),
-            f"{percent(mean)} used on average",
-            f"{next(iter(used))} was {percent(mean)} on average{of} after the warm-up: the GPU waited "
-            f"{percent(1 - mean)} of the time.",
+            say("{mean} used on average", mean=percent(mean)),
+            say(
+                "{gpu} was {mean} on average{of} after the warm-up: the GPU waited {idle} of the time.",
+                gpu=next(iter(used)),
+                mean=percent(mean),
+                of=of,
+                idle=percent(1 - mean),
+            ),
             {"mean": mean, "gpus": len(used), "lowest": min(used.values()), "highest": max(used.values())},
             (
-                "Profile a hundred steps, and see whether they wait for data.",
-                "Then load it with more workers, pinned memory and prefetching, or prepare it beforehand.",
-                "Use larger batches (and scale the learning rate with them), or mixed precision.",
-                "Synchronise less: no `.item()`, print or logging of each step.",
-                "If the model is small, a smaller GPU or the processor does as well and costs less.",
+                say("Profile a hundred steps, and see whether they wait for data."),
+                say("Then load it with more workers, pinned memory and prefetching, or prepare it beforehand."),
+                say("Use larger batches (and scale the learning rate with them), or mixed precision."),
+                say("Synchronise less: no `.item()`, print or logging of each step."),
+                say("If the model is small, a smaller GPU or the processor does as well and costs less."),
             ),
         )

@@ -12,6 +12,7 @@ from curve_analyzers.examples import Example, Shape, decay, flat, line, run, saw
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, RunCurves
 from curve_analyzers.progress import BEYOND_NOISE, BINS
+from curve_analyzers.saying import say
 from curve_analyzers.signal import bins, certainty, noise
 from curve_analyzers.wording import percent
 
@@ -70,7 +71,7 @@ class MemoryGrowth(Analyzer):
     """
 
     needs = (
-        Need("no memory was logged", lambda run: [run[role] for role in run.roles if role.quantity in QUANTITIES]),
+        Need(say("no memory was logged"), lambda run: [run[role] for role in run.roles if role.quantity in QUANTITIES]),
     )
     least = 10
     vouches = False
@@ -140,14 +141,23 @@ class MemoryGrowth(Analyzer):
             Severity.WARNING,
             min(certainty(growth.share, self.grown), certainty(growth.end - growth.start, growth.noise), 0.95),
             Span((curve.name,), first, last),
-            f"+{percent(growth.share)}, still growing",
-            f"{curve.name} grew steadily from {growth.start:.4g} to {growth.end:.4g} (+{percent(growth.share)}) and "
-            f"was still growing at the end; at this pace it takes as much again as at first every {again:,} steps.",
+            say("+{share}, still growing", share=percent(growth.share)),
+            say(
+                "{curve} grew steadily from {start:.4g} to {end:.4g} (+{share}) and was still growing at "
+                "the end; at this pace it takes as much again as at first every {again:,} steps.",
+                curve=curve.name,
+                start=growth.start,
+                end=growth.end,
+                share=percent(growth.share),
+                again=again,
+            ),
             {"start": growth.start, "end": growth.end, "growth": growth.share, "kendall_tau": growth.rising},
             (
-                "Look for what is kept from step to step: losses without `.item()`, lists of predictions.",
-                "Close figures, and empty what callbacks and loggers collect, after each evaluation.",
-                "With data-loading workers: keep file names in one array and not in a list, or restart the workers.",
-                "Until it is found, write checkpoints and restart the process now and then.",
+                say("Look for what is kept from step to step: losses without `.item()`, lists of predictions."),
+                say("Close figures, and empty what callbacks and loggers collect, after each evaluation."),
+                say(
+                    "With data-loading workers: keep file names in one array and not in a list, or restart the workers."
+                ),
+                say("Until it is found, write checkpoints and restart the process now and then."),
             ),
         )

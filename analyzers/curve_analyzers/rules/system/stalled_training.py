@@ -13,6 +13,7 @@ from curve_analyzers.examples import Example, decay, run, ticking
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, RunCurves
 from curve_analyzers.progress import BINS
+from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import count, duration, percent
 
@@ -68,11 +69,11 @@ class StalledTraining(Analyzer):
 
     needs = (
         Need(
-            "no curve has wall times that can be trusted",
+            say("no curve has wall times that can be trusted"),
             lambda run: [told.curve] if (told := clock(run)) else [],
         ),
     )
-    least = 10
+    least = 6
     vouches = False
 
     times: float = threshold(20.0, "wait, as a multiple of what as many steps usually take, that is far longer", gt=1)
@@ -132,7 +133,7 @@ class StalledTraining(Analyzer):
         took = float(waits.seconds[longest])
         at, usual = int(curve.steps[longest]), float(waits.usual[longest])
         more = (
-            f", one of {count(len(waits.long), 'stall')} that took {duration(waits.lost)}"
+            say(", one of {stalls} that took {lost}", stalls=count(len(waits.long), "stall"), lost=duration(waits.lost))
             if len(waits.long) > 1
             else ""
         )
@@ -140,9 +141,16 @@ class StalledTraining(Analyzer):
             Severity.WARNING,
             min(certainty(took / max(usual, 1e-9), self.times), certainty(waits.share, self.share), 0.95),
             Span((curve.name,), int(curve.steps[waits.long[0]]), int(curve.steps[waits.long[-1] + 1])),
-            f"{duration(took)} after step {at}",
-            f"Nothing was logged for {duration(took)} after step {at}, where as many steps usually take "
-            f"{duration(usual)}{more}: {percent(waits.share)} of the run's time.",
+            say("{took} after step {at}", took=duration(took), at=at),
+            say(
+                "Nothing was logged for {took} after step {at}, where as many steps usually take "
+                "{usual}{more}: {share} of the run's time.",
+                took=duration(took),
+                at=at,
+                usual=duration(usual),
+                more=more,
+                share=percent(waits.share),
+            ),
             {
                 "longest_seconds": took,
                 "usual_seconds": usual,
@@ -152,9 +160,11 @@ class StalledTraining(Analyzer):
                 "share_of_time": waits.share,
             },
             (
-                f"Look at what the machine did after step {at}: system metrics, scheduler, storage, network.",
-                "Set time limits on data loading and on workers that wait for each other, so that a hang fails.",
-                "Write checkpoints often enough that a stalled run can be stopped and taken up again.",
+                say(
+                    "Look at what the machine did after step {at}: system metrics, scheduler, storage, network.", at=at
+                ),
+                say("Set time limits on data loading and on workers that wait for each other, so that a hang fails."),
+                say("Write checkpoints often enough that a stalled run can be stopped and taken up again."),
             ),
         )
 

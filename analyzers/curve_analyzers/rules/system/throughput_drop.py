@@ -13,6 +13,7 @@ from curve_analyzers.examples import Example, decay, flat, line, run, step, tick
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import Curve, Floats, Ints, Role, RunCurves
 from curve_analyzers.progress import BEYOND_NOISE, BINS
+from curve_analyzers.saying import say
 from curve_analyzers.signal import bins, certainty, noise, running_median, spread
 from curve_analyzers.wording import duration
 
@@ -83,7 +84,7 @@ class ThroughputDrop(Analyzer):
 
     needs = (
         Need(
-            "no throughput, step time or wall times were logged",
+            say("no throughput, step time or wall times were logged"),
             lambda run: [*map(run.__getitem__, _logged(run)), *_clocked(run)],
         ),
     )
@@ -140,18 +141,30 @@ class ThroughputDrop(Analyzer):
             f"{1 / cost:.3g}" if pace.rate else duration(cost) if pace.seconds is not None else f"{cost:.3g}"
             for cost in (drop.before, drop.after)
         )
-        what = f"{pace.name} went" if pace.seconds is None else "A step went"
+        what = say("{pace} went", pace=pace.name) if pace.seconds is None else say("A step went")
         return self.finding(
             Severity.WARNING,
             min(certainty(float(np.log(drop.ratio)), max(drop.limit, float(np.log(self.ratio)))), 0.95),
             Span((pace.name,), drop.since, last),
-            f"{drop.ratio:.2g} times slower since step {drop.since}",
-            f"{what} from {before} to {after} at step {drop.since} and stayed there: {drop.ratio:.2g} times slower.",
+            say("{ratio:.2g} times slower since step {since}", ratio=drop.ratio, since=drop.since),
+            say(
+                "{what} from {before} to {after} at step {since} and stayed there: {ratio:.2g} times slower.",
+                what=what,
+                before=before,
+                after=after,
+                since=drop.since,
+                ratio=drop.ratio,
+            ),
             {"since_step": drop.since, "ratio": drop.ratio, "before": before, "after": after},
             (
-                f"Compare the machine before and after step {drop.since}: GPU clock and temperature, other jobs, swap.",
-                "Look for what grows with the steps: losses kept with their graph, lists of metrics, logs, caches.",
-                "See whether the data come from slower storage once a cache is full; load with more workers.",
+                say(
+                    "Compare the machine before and after step {since}: GPU clock and temperature, other jobs, swap.",
+                    since=drop.since,
+                ),
+                say(
+                    "Look for what grows with the steps: losses kept with their graph, lists of metrics, logs, caches."
+                ),
+                say("See whether the data come from slower storage once a cache is full; load with more workers."),
             ),
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curve_analyzers.saying import say, say_many, series
 from mlflow_diagnose.readers.events.blocks import read_records
 from mlflow_diagnose.readers.events.buffers import Buffer
 from mlflow_diagnose.readers.events.points import Points
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     from mlflow_diagnose.readers.events.blocks import Content
     from mlflow_diagnose.readers.events.records import Records
 
-__all__ = ["NOTHING", "PADDING", "EventFile", "Stretch", "joined", "read_events", "read_next", "read_stretches"]
+__all__ = [
+    "NOTHING",
+    "PADDING",
+    "EventFile",
+    "Stretch",
+    "joined",
+    "read_events",
+    "read_next",
+    "read_stretches",
+    "unread",
+]
 
 LFS_POINTER = b"version https://git-lfs"
 
@@ -70,10 +81,12 @@ class EventFile:
         """What could not be read, in a few words; empty where everything could."""
         told = [*self.gaps, self.rest] if self.rest else [*self.gaps]
         if len(told) > MOST_TOLD:
-            told[MOST_TOLD - 2 : -1] = [f"{len(told) - MOST_TOLD + 1} more such places"]
+            told[MOST_TOLD - 2 : -1] = [say("{number} more such places", number=len(told) - MOST_TOLD + 1)]
         if self.damaged:
-            told.insert(0, f"{self.damaged} damaged {'record' if self.damaged == 1 else 'records'} left out")
-        return "; ".join(told) or ("" if self.holds_data else "holds nothing but its version")
+            told.insert(
+                0, say_many("{number} damaged record left out", "{number} damaged records left out", self.damaged)
+            )
+        return series(told) or ("" if self.holds_data else say("holds nothing but its version"))
 
     def continued(self, later: EventFile) -> EventFile:
         """This with what was read after its end."""
@@ -170,7 +183,7 @@ def read_next(
                 small[path] = file.read(length - known.end), known
         except (OSError, ValueError) as error:  # the second where a file shrinks as it is mapped
             known = before.get(path, NOTHING) if before else NOTHING
-            found[path] = replace(known, rest=f"could not be read: {getattr(error, 'strerror', None) or error}")
+            found[path] = replace(known, rest=unread(getattr(error, "strerror", None) or str(error)))
             continue
         size += length - known.end
         if size > SHARED_BYTES:
@@ -217,3 +230,8 @@ def _part(buffer: Buffer, stretch: Stretch, frame: Records, content: Content) ->
         if buffer.data[stretch.begin : stretch.begin + len(LFS_POINTER)] == LFS_POINTER:
             return replace(part, rest="a Git LFS pointer; its content was never fetched")
     return part
+
+
+def unread(why: str) -> str:
+    """What is told of a file that could not be read."""
+    return say("could not be read: {why}", why=why)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curve_analyzers.saying import say
 from mlflow_diagnose.readers.events.checksums import masked_crc32c, masked_crc32c_of
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ def find_records(buffer: Buffer, begin: int, stop: int, offset: int = 0) -> Reco
             if at == stop:
                 break
             if stop - at >= HEADER_BYTES and record_size(buffer.data[at : at + HEADER_BYTES]):
-                rest = "the last record is cut off"
+                rest = say("the last record is cut off")
                 break
             if len(gaps) == MOST_GAPS:
-                rest = f"what follows byte {at - begin + offset} was left out"
+                rest = say("what follows byte {at} was left out", at=at - begin + offset)
                 break
             following = _next_record(buffer, at + 1, stop)
             if following == stop:
@@ -169,15 +170,15 @@ def _next_record(buffer: Buffer, at: int, stop: int) -> int:
 
 
 def _describe_gap(offset: int, length: int) -> str:
-    return f"{length} bytes from byte {offset} on are not a record and were left out"
+    return say("{length} bytes from byte {offset} on are not a record and were left out", length=length, offset=offset)
 
 
 def _describe_rest(buffer: Buffer, start: int, stop: int, offset: int) -> str:
     """What stands from `start` to `stop` in the buffer, at the end of a file of which it is the byte `offset`."""
     if not offset:
-        return "not an event file"
+        return say("not an event file")
     if not buffer.octets[start:stop].any():
-        return f"{stop - start} zero bytes at the end"
+        return say("{zeros} zero bytes at the end", zeros=stop - start)
     if stop - start < HEADER_BYTES:
-        return "the last record is cut off"
+        return say("the last record is cut off")
     return _describe_gap(offset, stop - start)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curve_analyzers.model import Floats, Ints
+from curve_analyzers.saying import say, say_many, series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +58,7 @@ def parse(contents: Sequence[bytes]) -> list[Points]:
 
 
 def _also(trouble: str, points: Points) -> Points:
-    return replace(points, trouble="; ".join(filter(None, (points.trouble, trouble)))) if trouble else points
+    return replace(points, trouble=series([told for told in (points.trouble, trouble) if told])) if trouble else points
 
 
 def _whole_lines(content: bytes) -> tuple[bytes, str]:
@@ -66,12 +67,12 @@ def _whole_lines(content: bytes) -> tuple[bytes, str]:
     A line is known as cut by having fewer fields than the one before it: an editor may have lost the last line's end.
     """
     if not content:
-        return content, "the file is empty"
+        return content, say("the file is empty")
     if content.endswith(b"\n"):
         return content, ""
     before, newline, last = content.rpartition(b"\n")
     if newline and len(last.split()) < len(before.rpartition(b"\n")[2].split()):
-        return before + newline, "the last line is cut off"
+        return before + newline, say("the last line is cut off")
     return content + b"\n", ""
 
 
@@ -140,8 +141,12 @@ def _line_by_line(lines: bytes) -> Points:
             times.append(time)
     trouble = ""
     if malformed:
-        what = "line left out, line" if len(malformed) == 1 else "lines left out, the first of them line"
-        trouble = f"{len(malformed)} malformed {what} {malformed[0]}"
+        trouble = say_many(
+            "{number} malformed line left out, line {first}",
+            "{number} malformed lines left out, the first of them line {first}",
+            len(malformed),
+            first=malformed[0],
+        )
     return Points(np.array(steps, np.int64), np.array(values, np.float64), np.array(times, np.float64) / 1000, trouble)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curve_analyzers.model import RawCurve
+from curve_analyzers.saying import say
 from mlflow_diagnose.readers.tracking.tracked import tracked_run
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class RunFiles:
     def read(self, folder: Path) -> None:
         """Read the files below the run's folder, any of whose parts may be lost."""
         if not self.meta:
-            self.notes.append(f"{META}: damaged, so the run's name and state are unknown")
+            self.notes.append(say("{file}: damaged, so the run's name and state are unknown", file=META))
         for name, content in self._files(folder / "metrics", LONGEST_METRIC):
             self.metrics[name] = content
         for name, content in self._files(folder / "params", LONGEST_TEXT):
@@ -66,7 +67,7 @@ class RunFiles:
         notes = list(self.notes)
         for name, curve in sorted(zip(self.metrics, points, strict=True), key=lambda pair: pair[0]):
             if curve.trouble:
-                notes.append(f"metrics/{name}: {curve.trouble}")
+                notes.append(say("{file}: {trouble}", file=f"metrics/{name}", trouble=curve.trouble))
             if len(curve.values):
                 curves.append(RawCurve(name, curve.steps, curve.values, curve.wall_times))
         return tracked_run(
@@ -96,7 +97,7 @@ class RunFiles:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                self.notes.append(f"{folder.name}/{names}: left out, {error.strerror}")
+                self.notes.append(say("{file}: left out, {why}", file=f"{folder.name}/{names}", why=error.strerror))
                 continue
             for entry in entries:
                 name = names + os.fsencode(entry.name).decode(errors="replace")
@@ -106,7 +107,8 @@ class RunFiles:
                 try:
                     yield name, read_bytes(entry, longest, self.root)
                 except OSError as error:
-                    self.notes.append(f"{folder.name}/{name}: left out, {error.strerror or error}")
+                    why = error.strerror or str(error)
+                    self.notes.append(say("{file}: left out, {why}", file=f"{folder.name}/{name}", why=why))
 
 
 def read_bytes(file: os.DirEntry[str] | Path, longest: int, root: Path) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from curve_analyzers.model import RawRun
+from curve_analyzers.saying import say
 from mlflow_diagnose.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DELETED", "PAGE", "no_experiment", "tracked_run"]
 
-DELETED = "the run is deleted in MLflow, so nothing can be written to it"
+DELETED = say("the run is deleted in MLflow, so nothing can be written to it")
 NOT_THE_USERS = ("mlflow.", "diagnose.")
 PAGE = "diagnose.page"  # on the run of ours that holds the page of its experiment, and is no training run
 PARENT = "mlflow.parentRunId"  # what makes a run the child of a sweep is kept

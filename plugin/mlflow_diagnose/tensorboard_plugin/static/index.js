@@ -15,7 +15,7 @@ export async function render() {
   document.title = "Diagnose";
   document.head.append(
     el("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
-    el("link", { rel: "stylesheet", href: new URL("diagnose.css", import.meta.url) }),
+    ...["parts.css", "diagnose.css"].map((name) => el("link", { rel: "stylesheet", href: new URL(name, import.meta.url) })),
   );
   followTheme();
   new Tab().start();

@@ -98,7 +98,7 @@ export class RunList {
 
   #item(row) {
     const step = row.best_step === null ? "" : `step ${row.best_step.toLocaleString("en")}`;
-    const more = [row.brief, step && !row.brief.includes(step) ? `best at ${step}` : ""].filter(Boolean).join(" · ");
+    const more = [row.brief, step && !row.brief.replaceAll(",", "").includes(step.replaceAll(",", "")) ? `best at ${step}` : ""].filter(Boolean).join(" · ");
     return el(
       "li",
       {},

@@ -83,8 +83,7 @@ export class RunView {
   #chart(told) {
     this.figure.setAttribute("role", "img");
     this.figure.setAttribute("aria-label", told.chart);
-    const bars = told.findings.length ? "; the bars show where each finding was seen" : "";
-    return el("figure", { class: "card" }, this.figure, el("figcaption", {}, `Training is solid, held-out data dashed${bars}.`));
+    return el("figure", { class: "card" }, this.figure, el("figcaption", {}, told.caption));
   }
 }
 
@@ -165,24 +164,61 @@ function behind(told) {
   const roles = table(
     ["Role", "Curve", "Points"],
     told.roles.map(({ role, curve, points }) => [role, el("code", {}, curve), points.flatMap((each, place) => (place ? [el("br"), each] : [each]))]),
+    ["Points"],
   );
   const others = told.others.flatMap((name, place) => [place ? ", " : "", el("code", {}, name)]);
   const params = table(["Name", "Value"], told.params.map(([name, value]) => [el("code", {}, name), value]));
   return [
     told.not_checked.length ? fold("unchecked", "card", [el("strong", {}, "Not checked"), muted(`${told.not_checked_count} could not judge this run`)], unchecked) : null,
-    fold(
-      "roles",
-      "card",
-      [el("strong", {}, "Curves and their roles"), muted(`${told.roles_count} judged`)],
-      told.roles.length ? roles : null,
-      el("p", { class: "muted" }, "Roles are read from the names. Where one is wrong, say so to the command line: ", el("code", {}, "mlflow-diagnose --logdir DIR --map TAG=ROLE"), "."),
-      told.notes.map((note) => el("p", {}, note)),
-      others.length ? el("p", { class: "muted" }, "Not judged: ", ...others, rest(told.others_left)) : null,
-    ),
+    fold("dispute", "card", [el("strong", {}, "If you disagree"), muted("which curve was taken as what, and where the limits are")], dispute(told, roles, others)),
     told.params.length
       ? fold("params", "card", [el("strong", {}, "Parameters"), muted("as logged")], params, told.params_left ? el("p", { class: "muted" }, rest(told.params_left)) : null)
       : null,
   ].filter((part) => part !== null);
+}
+
+/** Which curve was taken as what, by which limits it was judged, and how to change either. */
+function dispute(told, roles, others) {
+  const lines = [...told.role_lines, ...(told.lines.length ? ["", ...told.lines] : [])].join("\n");
+  return [
+    told.config ? el("p", {}, "Judged by what ", el("code", {}, told.config), " says.") : null,
+    el("h4", {}, "Curves and their roles"),
+    told.roles.length ? roles : null,
+    ...told.notes.map((note) => el("p", {}, note)),
+    others.length ? el("p", { class: "muted" }, "Not judged: ", ...others, rest(told.others_left)) : null,
+    ...(told.thresholds.length ? [el("h4", {}, "Thresholds of the rules that spoke"), thresholds(told.thresholds)] : []),
+    el("h4", {}, "To change any of it"),
+    el(
+      "p",
+      { class: "muted" },
+      "Put lines such as these, changed, into a file ",
+      el("code", {}, "mlflow-diagnose.toml"),
+      " in the logdir, or in the folder in which TensorBoard was started. The tab follows it, and the command line judges by it too. The role ",
+      el("code", {}, "none"),
+      " leaves a curve out.",
+    ),
+    el("pre", { tabindex: "0", "aria-label": "Lines for mlflow-diagnose.toml" }, el("code", {}, lines)),
+  ];
+}
+
+/** The limits of each rule under its name. */
+function thresholds(all) {
+  const count = { class: "count" };
+  const head = el("tr", {}, el("th", { scope: "col" }, "Threshold"), el("th", { scope: "col", ...count }, "Value"), el("th", { scope: "col" }, "What it is"));
+  const rules = [...new Set(all.map(({ rule }) => rule))];
+  return el(
+    "table",
+    { class: "thresholds" },
+    el("thead", {}, head),
+    ...rules.map((rule) =>
+      el(
+        "tbody",
+        {},
+        el("tr", {}, el("th", { scope: "rowgroup", colspan: "3" }, el("strong", {}, rule))),
+        all.filter((each) => each.rule === rule).map(({ name, value, meaning }) => el("tr", {}, el("td", {}, el("code", {}, name)), el("td", count, value), el("td", {}, meaning))),
+      ),
+    ),
+  );
 }
 
 function rest(left) {
@@ -197,12 +233,14 @@ function muted(words) {
   return el("span", { class: "muted" }, words);
 }
 
-function table(heads, rows) {
+/** A table; what stands under a heading in `counts` is a number. */
+function table(heads, rows, counts = []) {
+  const kind = (place) => (counts.includes(heads[place]) ? { class: "count" } : {});
   return el(
     "table",
     {},
-    el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", {}, cell))))),
+    el("thead", {}, el("tr", {}, heads.map((head, place) => el("th", { scope: "col", ...kind(place) }, head)))),
+    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, place) => el("td", kind(place), cell))))),
   );
 }
 
@@ -238,7 +276,6 @@ function overview(page, find) {
 }
 
 function fault(verdict, critical, warning, most, find) {
-  const number = critical + warning;
   const told = [critical && `${critical.toLocaleString("en")} critical`, warning && `${warning.toLocaleString("en")} with a warning`];
   const bar = svg(
     "svg",
@@ -254,7 +291,7 @@ function fault(verdict, critical, warning, most, find) {
       { type: "button", value: verdict, title: told.filter(Boolean).join(", "), onclick: () => find(verdict) },
       el("span", {}, verdict),
       bar,
-      el("span", { class: "count" }, number.toLocaleString("en")),
+      el("span", { class: "count" }, critical ? badge("critical", critical.toLocaleString("en")) : null, " ", warning ? badge("warning", warning.toLocaleString("en")) : null),
     ),
   );
 }
