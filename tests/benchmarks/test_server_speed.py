@@ -47,24 +47,23 @@ class Measured:
 
 
 def measured(*args):
-    """The command as a process, with the peak memory of it and of its workers together."""
+    """The command as a process, with the peak memory of it and of those workers together that it has at a time."""
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    peaks = {}
+    peaks = [0]
 
     def watch():
         while process.poll() is None:
-            for pid in _family(process.pid):
-                peaks[pid] = max(peaks.get(pid, 0), _peak(pid))
+            peaks.append(sum(map(_peak, _family(process.pid))))
             time.sleep(0.2)
 
     watching = threading.Thread(target=watch)
     watching.start()
     out, err = process.communicate()
     watching.join()
-    return Measured(time.perf_counter() - began, sum(peaks.values()) >> 10, process.returncode, out, err)
+    return Measured(time.perf_counter() - began, max(peaks) >> 10, process.returncode, out, err)
 
 
 def _family(pid):
