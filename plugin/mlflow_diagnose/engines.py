@@ -32,7 +32,7 @@ AHEAD = 2  # chunks for each worker that are on their way to it; loky cannot end
 IN_ROUNDS = {"ray", "spark"}  # whose backends give results only when all are there
 ROUND = 16  # chunks for each of their workers, some of which start with each round
 WORTH = 40  # runs, from which other processes make up for the seconds that each takes to start
-CHEAP, DEAR = 100, 16  # runs in a chunk, without and with drawing artifacts
+CHEAP, DEAR = 50, 16  # runs in a chunk, without and with drawing artifacts
 CHUNKS = 8  # for each worker at least, so that all of them end together
 
 

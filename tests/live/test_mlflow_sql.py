@@ -140,6 +140,21 @@ class TestSameAsMlflow:
         assert found == MlflowReader(uri).run_ids()
         assert set(found) & {*run_ids, lost} == {run_ids[0], run_ids[2]}
 
+    def test_some_tags_of_an_experiment(self, uri):
+        """Of each run that is not deleted, also of one that has none of them."""
+        run_ids = [new_run(uri) for _ in range(3)]
+        with quiet():
+            client = MlflowClient(uri)
+            client.set_tag(run_ids[0], "odd key", "1 of 3")
+            client.delete_run(run_ids[2])
+            found = client.search_runs([EXPERIMENT], max_results=1000)
+        names = ("odd key", "team")
+        wanted = {
+            run.info.run_id: {name: text for name, text in run.data.tags.items() if name in names} for run in found
+        }
+        assert SqlReader(uri).tags(EXPERIMENT, names) == wanted
+        assert wanted[run_ids[0]] == {"odd key": "1 of 3", "team": "vision"}
+
     def test_many_runs(self, uri):
         """They are the same read together; what fails stands in its place and costs the others nothing."""
         run_ids = [new_run(uri, {"loss": LOGGED["loss"], f"only in {index}": LOGGED["one moment"]}) for index in (1, 2)]

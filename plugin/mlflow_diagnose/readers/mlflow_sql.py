@@ -44,6 +44,11 @@ MARK = (
 )
 RUN = "SELECT name, status, lifecycle_stage FROM runs WHERE run_uuid = :run_id"
 PAIRS = "SELECT {key}, value FROM {table} WHERE run_uuid = :run_id"
+TAGS = (
+    "SELECT runs.run_uuid, tags.{key}, tags.value FROM runs "
+    "LEFT JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.{key} IN ({names}) "
+    "WHERE runs.lifecycle_stage = 'active' AND runs.experiment_id = :experiment"
+)
 POINTS = (
     "SELECT {key} AS name, timestamp AS time, {step} AS step, {value} AS value FROM metrics WHERE run_uuid = :run_id"
 )
@@ -127,6 +132,22 @@ class SqlReader:
             query = MARK.format(table=table, step=step)
             found = {run_id: self._database.rows(query, run_id=run_id) for run_id in run_ids}
             return {run_id: rows[0] for run_id, rows in found.items() if rows}
+
+    def tags(self, experiment_id: str, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Of every run of an experiment that is not deleted those of these tags that it has, by its id.
+
+        Raises:
+            ReadError: The store could not be read.
+        """
+        with self._telling(f"the tags of the runs of experiment {experiment_id} could not be read"):
+            places = {f"name{place}": name for place, name in enumerate(names)}
+            query = TAGS.format(key=self._database.key, names=", ".join(f":{place}" for place in places))
+            found: dict[str, dict[str, str]] = {}
+            for run_id, name, text in self._database.rows(query, experiment=int(experiment_id), **places):
+                tags = found.setdefault(run_id, {})
+                if name is not None:
+                    tags[str(name)] = "" if text is None else str(text)
+            return found
 
     def artifact_uri(self, run_id: str) -> str:
         """Where a run's artifacts are, empty where the store does not tell.

@@ -12,7 +12,9 @@ from mlflow.exceptions import MlflowException
 from curve_analyzers import __version__
 from curve_analyzers.experiment.registry import all_experiment_rules
 from mlflow_diagnose.errors import BadInputError, ReadError
+from mlflow_diagnose.readers import open_source
 from mlflow_diagnose.readers.mlflow import TrackingStore
+from mlflow_diagnose.readers.mlflow_sql import SqlReader
 from mlflow_diagnose.text import plain
 from mlflow_diagnose.writers.mlflow_tags import FINDING, OUTLIER, PREFIX, RANK
 
@@ -81,7 +83,7 @@ class MlflowExperimentTags:
                     client.set_experiment_tag(found.experiment_id, key, text)
             ranks = [
                 ranked
-                for run_id, there in _tags_of_runs(client, found.experiment_id)
+                for run_id, there in self._ranks(client, found.experiment_id)
                 if (ranked := _ranked(run_id, there, standings.get(run_id), report.of))
             ]
         write = partial(write_ranks, self.store.uri)
@@ -112,6 +114,14 @@ class MlflowExperimentTags:
         """
         with self.store.asking(f"the runs of experiment {experiment!r} could not be listed", ReadError) as client:
             return [run_id for run_id, _ in _tags_of_runs(client, self.found(client, experiment).experiment_id)]
+
+    def _ranks(self, client: MlflowClient, experiment_id: str) -> Iterable[tuple[str, Mapping[str, str]]]:
+        """Each run of an experiment that is not deleted, with where it stands by now."""
+        reader = open_source(self.store.uri)
+        # MLflow's client would make an object of all that every run has logged.
+        if isinstance(reader, SqlReader):
+            return reader.tags(experiment_id, (RANK, OUTLIER)).items()
+        return _tags_of_runs(client, experiment_id)
 
     def found(self, client: MlflowClient, name: str) -> Experiment:
         """An experiment by its name, or its id.
