@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from curve_analyzers.alignment import same_unit
-from curve_analyzers.progress import BEYOND_NOISE, Progress
+from curve_analyzers.progress import Progress
 
 __all__ = ["Handicap", "handicap"]
 
@@ -37,7 +36,7 @@ class Handicap:
     @property
     def noise(self) -> float:
         """The size that noise alone may show."""
-        return BEYOND_NOISE * math.hypot(self.train.error, self.val.error)
+        return self.train.noise_beside(self.val)
 
     @property
     def pulled_back(self) -> float:
@@ -46,11 +45,10 @@ class Handicap:
         A rate that is too high throws a model off at once, or ever further; what pulls at the weights comes to rest
         where it balances the gradient.
         """
-        shares = [pulled_back(curve) for curve in (self.train, self.val)]
-        return min(shares)
+        return min(_pulled_back(self.train), _pulled_back(self.val))
 
 
-def pulled_back(curve: Progress) -> float:
+def _pulled_back(curve: Progress) -> float:
     """The gradual rise of a curve that came to rest, as a share of its fall; 0 where there is none."""
     rises = np.diff(curve.levels[int(curve.levels.argmin()) :])
     if not (curve.fell and len(rises) and curve.beyond_noise(curve.rise)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -104,6 +105,14 @@ class Progress:
     def left(self) -> float:
         """What is missing at the end to a perfect score, as a share of it; NaN for what is no bounded score."""
         return (self.end - self.perfect) / -self.perfect if self.perfect < 0 else float("nan")
+
+    def above_chance(self, classes: int) -> float:
+        """How far an accuracy ended from what guessing among so many classes reaches, as a share of the way to 1."""
+        return 1 - self.left * classes / (classes - 1)
+
+    def noise_beside(self, other: Progress) -> float:
+        """The distance of its levels from those of another curve that noise alone may show."""
+        return BEYOND_NOISE * math.hypot(self.error, other.error)
 
     @property
     def noise(self) -> float:

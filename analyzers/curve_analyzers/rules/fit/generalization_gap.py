@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.model import RunCurves
-from curve_analyzers.progress import BEYOND_NOISE, Progress, measure, measure_all
+from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.quantities import Kind
 from curve_analyzers.remedies import more_regularization
 from curve_analyzers.saying import say
@@ -40,7 +39,7 @@ class Gap:
     @property
     def noise(self) -> float:
         """The width that noise alone may show."""
-        return BEYOND_NOISE * math.hypot(self.train.error, self.val.error)
+        return self.train.noise_beside(self.val)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +167,7 @@ def _gap(train: Progress, val: Progress) -> Gap:
     width = val.end - train.end - apart
     middle = float(val.steps[len(val.steps) // 2])
     grown = width + apart - (val.at(middle) - train.at(middle))
-    beyond = BEYOND_NOISE * math.hypot(train.error, val.error)
-    widening = grown / width if width > 0 and grown > beyond else 0.0
+    widening = grown / width if width > 0 and grown > train.noise_beside(val) else 0.0
     way = train.start - train.perfect
     scale = way if way > 0 else train.fall  # an unknown way (NaN) compares as false
     return Gap(train, val, width, width / scale if scale > 0 else 0.0, widening)

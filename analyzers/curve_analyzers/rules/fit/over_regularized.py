@@ -155,21 +155,26 @@ class OverRegularized(Analyzer):
         strong = self._strong(run)
         if not strong and self._scores_well(run):
             return
-        scores = [handicap(*scored) for scored in self._scored(run)]
-        # A loss alone may be the worse because the held-out data are the easier ones.
-        limit = self.worse if strong or scores else self.alone
-        confirmed = not scores or max(score.share for score in scores) >= self.worse_score * (
-            self.explained if strong else 1
-        )
-        if scores and max(score.share for score in scores) >= self.clear:
-            limit = 0.0
-        worse = [pair for pair in pairs if confirmed and pair.share >= limit and self._held_back(pair)]
+        score = max((handicap(*scored).share for scored in self._scored(run)), default=None)
+        limit = self._limit(score, strong=bool(strong))
+        worse = [pair for pair in pairs if pair.share >= limit and self._held_back(pair)]
         if worse:
-            yield self._finding(run, max(worse, key=lambda pair: pair.share))
+            yield self._finding(run, max(worse, key=lambda pair: pair.share), strong)
         elif strong and (poor := [pair for pair in pairs if self._both_poor(pair)]):
             yield self._both(run, poor[0], strong)
         elif pulled := [pair for pair in pairs if pair.pulled_back >= self.back]:
             yield self._pulled(run, pulled[0])
+
+    def _limit(self, score: float | None, *, strong: bool) -> float:
+        """From which distance on a loss tells, given the largest distance of a score; infinite where that denies it.
+
+        A loss alone may be the worse because the held-out data are the easier ones.
+        """
+        if score is None:
+            return self.worse if strong else self.alone
+        if score < self.worse_score * (self.explained if strong else 1.0):
+            return float("inf")
+        return self.worse if score < self.clear else 0.0
 
     def _held_back(self, pair: Handicap) -> bool:
         train = pair.train
@@ -195,12 +200,11 @@ class OverRegularized(Analyzer):
     def _strong(self, run: RunCurves) -> str:
         """The logged regularization that is strong, in words."""
         dropped, decay = dropout(run), weight_decay(run)
-        told = (
-            [say("dropout {dropped:g}", dropped=dropped)]
-            if dropped is not None and dropped >= self.strong_dropout
-            else []
-        )
-        told += [say("weight decay {decay:g}", decay=decay)] if decay is not None and self._pulls(run, decay) else []
+        told = []
+        if dropped is not None and dropped >= self.strong_dropout:
+            told.append(say("dropout {dropped:g}", dropped=dropped))
+        if decay is not None and self._pulls(run, decay):
+            told.append(say("weight decay {decay:g}", decay=decay))
         return listed(told)
 
     def _pulls(self, run: RunCurves, decay: float) -> bool:
@@ -221,9 +225,8 @@ class OverRegularized(Analyzer):
             and min(len(run[train]), len(run[val])) >= self.least
         ]
 
-    def _finding(self, run: RunCurves, pair: Handicap) -> Finding:
+    def _finding(self, run: RunCurves, pair: Handicap, strong: str) -> Finding:
         train, val = pair.train, pair.val
-        strong = self._strong(run)
         why = say(" Logged: {strong}.", strong=strong) if strong else ""
         return self.finding(
             Severity.WARNING,

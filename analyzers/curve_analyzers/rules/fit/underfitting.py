@@ -125,7 +125,13 @@ class Underfitting(Analyzer):
         fair = self.poor_score if small_model(run) else self.fair_score
         if small_model(run):
             return any(score.share >= fair or score.left <= self.nearer for score in scores)
-        return any(max(score.share, _above_chance(run, score)) >= fair or score.left <= self.near for score in scores)
+        classes = class_count(run)
+        return any(
+            score.share >= fair
+            or score.left <= self.near
+            or (classes and score.quantity.name == "accuracy" and score.above_chance(classes) >= fair)
+            for score in scores
+        )
 
     def _finding(self, run: RunCurves, train: Progress, val: Progress, limit: float) -> Finding:
         start, end, val_end = (train.shown(cost) for cost in (train.start, train.end, val.end))
@@ -158,11 +164,3 @@ class Underfitting(Analyzer):
                 say("Only then a larger model, and one that suits the data before one with more layers."),
             ),
         )
-
-
-def _above_chance(run: RunCurves, score: Progress) -> float:
-    """How far an accuracy is from guessing to 1, where the number of classes is known; 0 where it is not."""
-    classes = class_count(run)
-    if not classes or score.quantity.name != "accuracy":
-        return 0.0
-    return 1 - score.left * classes / (classes - 1)

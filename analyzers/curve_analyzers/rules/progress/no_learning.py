@@ -136,30 +136,25 @@ class NoLearning(Analyzer):
 
         What such a loss gained is that the model unlearned the bias it was initialised with.
         """
-        classes, role = class_count(run), Role(Split.VAL, "accuracy")
-        if not classes or role not in run or len(run[role]) < self.least:
+        classes, held_out, trained = class_count(run), self._accuracy(run, Split.VAL), self._accuracy(run, Split.TRAIN)
+        if not classes or not held_out or not self._stayed(curves):
             return False
-        accuracy = measure(run, role)
-        above = (-accuracy.end / -accuracy.perfect - 1 / classes) / (1 - 1 / classes)
-        guessing = above <= self.guessed and -accuracy.end / -accuracy.perfect <= self.times / classes
-        return guessing and not self._gained(run, self.guessed) and self._stayed(curves)
+        guessing = held_out.above_chance(classes) <= self.guessed and 1 - held_out.left <= self.times / classes
+        return guessing and not (trained and trained.share >= self.guessed)
 
     def _rote(self, run: RunCurves, curves: list[Progress]) -> bool:
         """Whether a small fall of the loss left the accuracy in training where it was.
 
         A held-out accuracy may lie above it all the same: where a model falls that only guesses is luck.
         """
-        accuracy = Role(Split.TRAIN, "accuracy")
-        if accuracy not in run or len(run[accuracy]) < self.least:
+        trained = self._accuracy(run, Split.TRAIN)
+        if not trained or not self._stayed(curves):
             return False
-        trained = measure(run, accuracy)
-        poor = trained.left > self.good and trained.end <= trained.start
-        return poor and not self._gained(run, self.chance) and self._stayed(curves)
+        return trained.left > self.good and trained.end <= trained.start and not trained.share >= self.chance
 
-    def _gained(self, run: RunCurves, share: float) -> bool:
-        """Whether an accuracy in training was logged, and came that share of the way."""
-        accuracy = Role(Split.TRAIN, "accuracy")
-        return accuracy in run and len(run[accuracy]) >= self.least and measure(run, accuracy).share >= share
+    def _accuracy(self, run: RunCurves, split: Split) -> Progress | None:
+        role = Role(split, "accuracy")
+        return measure(run, role) if role in run and len(run[role]) >= self.least else None
 
     def _stayed(self, curves: list[Progress]) -> bool:
         """Whether the training fell next to nothing, and has ended to."""
