@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mlflow_diagnose.config import PROJECT
 from mlflow_diagnose.errors import BadInputError
 
 if sys.version_info >= (3, 11):
@@ -16,8 +17,6 @@ else:
     import tomli as tomllib
 
 __all__ = ["ConfigFile", "read_config"]
-
-PROJECT = "pyproject.toml"
 
 
 class ConfigFile(BaseModel):
