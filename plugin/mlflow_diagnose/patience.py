@@ -32,6 +32,8 @@ BROKEN = re.compile(
     r"too many (clients|connections)|lost connection|gone away|deadlock",
     re.IGNORECASE,
 )
+# What a store says of rows that another process wrote or removed in the midst of our write to them.
+CROSSED = re.compile(r"unique constraint|duplicate (key|entry)|expected to update \d+ row", re.IGNORECASE)
 
 
 class Patience:
@@ -77,6 +79,8 @@ def may_pass(error: BaseException) -> bool:
     """Whether what failed may succeed with the next try, from the errors that led to it."""
     for each in _causes(error):
         names = _names(each)
+        if "mlflow.MlflowException" in names and CROSSED.search(str(each)):
+            return True
         if (status := _status(each)) is not None:
             return status in PASSING
         if names & (NEVER | ALWAYS):

@@ -286,6 +286,25 @@ def test_a_database_that_stays_locked(database, call, row, monkeypatch):
     finish(call, store, runs, args)
 
 
+def test_another_process_writes_the_same_tags(database, call, row, monkeypatch):
+    """Whoever comes second finds rows there that were not when it looked, and looks again."""
+    monkeypatch.setattr(patience, "PAUSES", (0.5, 1, 2, 4, 8))
+    store, runs, args = database
+    before = users(store)
+    store.rows(
+        "CREATE TRIGGER quicker BEFORE INSERT ON experiment_tags BEGIN "
+        "INSERT INTO experiment_tags (key, value, experiment_id) VALUES (NEW.key, 'theirs', NEW.experiment_id); END"
+    )
+    timer = threading.Timer(8, store.rows, ["DROP TRIGGER quicker"])
+    timer.start()
+    found = call(*args)
+    timer.join()
+    assert (found.status, found.err, found.printed) == (0, "", RUNS)
+    assert verdicts(store, runs) == ["overfitting"] * RUNS
+    assert users(store) == before
+    row("sqlite", "another process is quicker to write the experiment's tags", f"{RUNS} of {RUNS}", found)
+
+
 def test_a_database_that_is_read_only(database, call, row, monkeypatch):
     """What was found is printed; that it was not written is told."""
     store, runs, args = database
