@@ -131,6 +131,11 @@ class Progress:
         """Whether the rise after the lowest level is beyond noise."""
         return self.rise > BEYOND_NOISE * self.error
 
+    @property
+    def ended_worse(self) -> bool:
+        """Whether it never fell, and ended above where it began, beyond noise."""
+        return not self.fell and self.end - self.start > self.noise
+
     def at(self, step: float) -> float:
         """The level at a step, between the levels around it."""
         return float(np.interp(step, self.steps, self.levels))

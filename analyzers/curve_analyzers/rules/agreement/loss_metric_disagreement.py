@@ -80,7 +80,9 @@ class LossMetricDisagreement(Analyzer):
     lost: float = threshold(0.2, "what a score must lose of its own gain to part with a loss that goes on", gt=0)
     higher: float = threshold(0.05, "rise of a loss as a share of what it is, below which it stands", ge=0)
     still: float = threshold(0.18, "share of its way that a score came over that of the loss, if it stood still", ge=0)
-    kept: float = threshold(0.5, "rise of a loss as a share of its fall, above which it did not just fall", gt=0)
+    kept: float = threshold(
+        0.5, "rise of a loss as a share of its fall, below which it fell all the same: that is told as info", gt=0
+    )
     fall: float = threshold(
         0.2, "share of the way below which a loss did not fall enough to expect a better score", gt=0
     )
@@ -156,9 +158,10 @@ class LossMetricDisagreement(Analyzer):
             since, sure = int(score.curve.steps[0]), certainty(loss.share, self.fall)
         calm = (more_regularization(run),) if story is TOO_SURE else ()
         held = say("kept improving") if score.beyond_noise(score.gained_since_best_of(loss)) else say("held its best")
+        cheap = story is TOO_SURE and loss.rise < self.kept * loss.fall
         names = {"loss": loss.name, "score": score.name, "since": since, "held": held}
         return self.finding(
-            Severity.WARNING,
+            Severity.INFO if cheap else Severity.WARNING,
             min(sure, 0.95),
             Span((loss.name, score.name), since, loss.last_step),
             say("{brief} since step {since}", brief=story.brief, since=since),

@@ -142,7 +142,7 @@ class PoorInitialLoss(Analyzer):
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
-        """Judge the start of each loss that has a yardstick; the first that began far above it speaks."""
+        """Judge the first loss that has a yardstick: the training's, as a held-out one begins an epoch later."""
         for loss, score in pairs(run):
             if len(run[loss]) < self.least or len(run[score]) < LEAST_SCORES:
                 continue
@@ -150,6 +150,7 @@ class PoorInitialLoss(Analyzer):
             start = _by_variance(run[loss], run[score]) if variance else self._by_mistakes(run, loss, score)
             if start and start.least_times >= (self.worse if variance else self.times):
                 yield self._finding(start, variance=variance)
+            if start:
                 return
 
     def _by_mistakes(self, run: RunCurves, loss: Role, score: Role) -> Start | None:

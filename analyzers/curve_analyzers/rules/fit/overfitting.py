@@ -17,6 +17,23 @@ from curve_analyzers.too_sure import too_sure
 from curve_analyzers.wording import fall_or_rise
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where a held-out curve turned for the worse.
+
+    Attributes:
+        since: The step at which it was best.
+        best: The level there.
+        rise: How much worse it ended.
+        share: The same as a share of what was learned.
+    """
+
+    since: int
+    best: float
+    rise: float
+    share: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Overfitting(Analyzer):
     """Validation turned for the worse while training kept improving.
@@ -32,7 +49,8 @@ class Overfitting(Analyzer):
     ## When it is wrong
     When the held-out set is so small that its curve wanders, when it comes from other data than the one that counts,
     or when the loss rises only because the model grows sure of itself while its score still improves: that is
-    `loss_metric_disagreement`.
+    `loss_metric_disagreement`. Where the held-out score misses next to nothing, a small climb of the loss is made by
+    a handful of examples and costs little: it is told as `info`.
 
     ## Source
     Prechelt, "Early Stopping - But When?" (1998): the generalization loss, here beside the curve's own noise.
@@ -54,12 +72,19 @@ class Overfitting(Analyzer):
     learned: float = threshold(0.02, "share of the way to the best value that training must have come", ge=0)
     alone: float = threshold(0.7, "most confidence without a training curve beside the held-out one", ge=0, le=1)
     severe: float = threshold(0.3, "climb from which it is critical, as a share of the fall", gt=0)
+    good: float = threshold(
+        0.1, "what may be missing to a perfect held-out score for a smaller climb to cost little", ge=0
+    )
+    by_heart: float = threshold(
+        0.9, "share of the way from which training that held-out data never followed was learned by heart", gt=0, le=1
+    )
 
     fires = (
         Example("validation turns at 40 %", run(train_loss=decay(), val_loss=valley())),
         Example("a mild turn", run(train_loss=decay(), val_loss=valley(end=0.7))),
         Example("only the last 10 %", run(100, train_loss=decay(), val_loss=valley(turn=0.9, end=1.2))),
         Example("from the first epoch", run(train_loss=decay(), val_loss=line(2.3, 4.0))),
+        Example("held-out data never followed", run(train_loss=decay(floor=0.0), val_loss=line(2.3, 2.33))),
         Example("12 epochs", run(12, train_loss=decay(), val_loss=valley())),
         Example(
             "per-step training, a validation every 50 steps",
@@ -89,16 +114,26 @@ class Overfitting(Analyzer):
         for train_role, val_role in run.beside():
             train = next(iter(measure_all(run, [train_role] if train_role else [], self.least)), None)
             for val in measure_all(run, [val_role], self.least):
-                fall = self._fall(train, val)
-                if not (fall > 0 and val.rose and self._climbed(val, fall)):
+                turn = self._turn(train, val)
+                if not turn:
                     continue
                 trained_worse = train is not None and train.beyond_noise(-train.gained_since_best_of(val))
-                if not trained_worse and not too_sure(val, measure_all(run, run.held_out_scores(), self.least)):
-                    yield self._finding(run, train, val, val.rise / fall)
+                scores = measure_all(run, run.held_out_scores(), self.least)
+                if not trained_worse and not too_sure(val, scores):
+                    mild = turn.share < self.severe and any(score.left <= self.good for score in scores)
+                    yield self._finding(run, train, val, turn, costly=not mild)
 
-    def _climbed(self, val: Progress, fall: float) -> bool:
-        """Whether the climb is worth telling: beside what was learned, or as it took back what little had held."""
-        return val.rise >= self.rise * fall or (val.fell and val.rise >= self.undone * val.fall)
+    def _turn(self, train: Progress | None, val: Progress) -> Turn | None:
+        """Where the held-out curve turned, and how far it climbed since; None where it did not, by enough to tell."""
+        fall = self._fall(train, val)
+        undone = val.fell and val.rise >= self.undone * val.fall
+        if fall > 0 and val.rose and (val.rise >= self.rise * fall or undone):
+            return Turn(val.best_step, val.best_value, val.rise, val.rise / fall)
+        if train is not None and train.share >= self.by_heart and train.quantity == val.quantity and val.ended_worse:
+            # It was never better than before training began: all that was learned was learned by heart.
+            rise = val.end - val.start
+            return Turn(int(val.curve.steps[0]), val.start, rise, rise / fall)
+        return None
 
     def _fall(self, train: Progress | None, val: Progress) -> float:
         """What a climb is measured by; 0 where the model did not learn, so that it can overfit nothing."""
@@ -108,29 +143,32 @@ class Overfitting(Analyzer):
             return max(train.fall, val.fall)
         return val.fall if val.fell else 0.0
 
-    def _finding(self, run: RunCurves, train: Progress | None, val: Progress, share: float) -> Finding:
-        name, since = val.name, val.best_step
-        best, end = val.shown(val.best_value), val.shown(val.end)
+    def _finding(self, run: RunCurves, train: Progress | None, val: Progress, turn: Turn, *, costly: bool) -> Finding:
+        name, since, share = val.name, turn.since, turn.share
+        best, end = val.shown(turn.best), val.shown(val.end)
         change = fall_or_rise(best, end)
         meanwhile = (
             say(", while {train} kept improving.", train=train.name)
             if train
             else say("; no training curve is there to show whether training kept improving.")
         )
-        sure = min(max(certainty(share, self.rise), 0.5), val.certainty(val.rise))
+        cost = "" if costly else say(" The held-out score is good all the same.")
+        sure = min(max(certainty(share, self.rise), 0.5), val.certainty(turn.rise))
+        severity = Severity.CRITICAL if share >= self.severe and train else Severity.WARNING
         return self.finding(
-            Severity.CRITICAL if share >= self.severe and train else Severity.WARNING,
+            severity if costly else Severity.INFO,
             sure if train else min(sure, self.alone),
             Span((train.name, name) if train else (name,), since, val.last_step),
             say("{change} since step {since}", change=change, since=since),
             say(
-                "{name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since ({change}){meanwhile}",
+                "{name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since ({change}){meanwhile}{cost}",
                 name=name,
                 since=since,
                 best=best,
                 end=end,
                 change=change,
                 meanwhile=meanwhile,
+                cost=cost,
             ),
             {
                 "best_step": since,
