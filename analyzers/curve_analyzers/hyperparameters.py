@@ -13,6 +13,7 @@ from curve_analyzers.model import Role, RunCurves
 __all__ = [
     "Meaning",
     "batch_size",
+    "boosted",
     "class_count",
     "clip_norm",
     "dropout",
@@ -129,6 +130,11 @@ SMALL: Mapping[tuple[str, ...], tuple[int, int]] = {
     ("hidden_size", "hidden_dim", "hidden_units", "n_hidden", "num_hidden", "width", "units", "d_model"): (1, 4),
 }
 
+# What only boosted trees have: rounds that each add a tree, and leaves.
+BOOSTED = frozenset(
+    {"n_estimators", "num_boost_round", "nrounds", "num_leaves", "max_leaves", "boosting_type", "boosting", "booster"}
+)
+
 
 def learning_rate(run: RunCurves) -> float | None:
     """The highest learning rate of the run: from its curve, else from its params; None where none was logged."""
@@ -164,6 +170,11 @@ def small_model(run: RunCurves) -> str:
             if _own_name(key) in names and value is not None and least <= value <= most:
                 return f"{_own_name(key)} {text}"
     return ""
+
+
+def boosted(run: RunCurves) -> bool:
+    """Whether the params are those of boosted trees, which go on gaining a little with each round."""
+    return any(_own_name(key) in BOOSTED for key in run.params)
 
 
 def class_count(run: RunCurves) -> int | None:

@@ -10,6 +10,7 @@ import numpy as np
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.hyperparameters import boosted
 from curve_analyzers.model import Role, RunCurves
 from curve_analyzers.progress import Progress, measure_all
 from curve_analyzers.saying import say
@@ -38,7 +39,10 @@ class NotConverged(Analyzer):
 
     needs = (Need.LEARNING,)
 
-    worth: float = threshold(0.066, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
+    worth: float = threshold(0.04, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
+    rounds: float = threshold(
+        0.066, "the same of boosted trees, where each round gains a little less than the one before", ge=0
+    )
     still: float = threshold(0.25, "share of that gain which the last tenth must have brought", ge=0, lt=1)
     spent: float = threshold(
         0.05, "learning rate at the end, as a share of its peak, below which the schedule ended", ge=0
@@ -77,8 +81,9 @@ class NotConverged(Analyzer):
         # A schedule that was cut off says by itself that more was planned.
         seen = gain > (self.planned if self._cut_off(run) else 1.0) * self.seen * progress.error
         going = progress.gain(0.1) + progress.error >= self.still * gain
-        if progress.fell and seen and going and gain >= self.worth * progress.fall and not ended:
-            yield self._finding(progress, gain)
+        worth = self.rounds if boosted(run) else self.worth
+        if progress.fell and seen and going and gain >= worth * progress.fall and not ended:
+            yield self._finding(progress, gain, worth)
 
     def _cut_off(self, run: RunCurves) -> bool:
         """Whether the schedule was still lowering a learning rate that was high."""
@@ -95,12 +100,12 @@ class NotConverged(Analyzer):
         rate = run[Role.LEARNING_RATE].values
         return bool(rate[-1] < self.spent * rate.max())
 
-    def _finding(self, progress: Progress, gain: float) -> Finding:
+    def _finding(self, progress: Progress, gain: float, worth: float) -> Finding:
         name, share, end = progress.name, gain / progress.fall, progress.shown(progress.end)
         since = int(progress.steps[round(0.8 * (len(progress.steps) - 1))])
         return self.finding(
             Severity.WARNING,
-            min(certainty(share, self.worth), certainty(gain, self.seen * progress.error)),
+            min(certainty(share, worth), certainty(gain, self.seen * progress.error)),
             Span((name,), since, progress.last_step),
             say("{share} of the gain in the last fifth", share=percent(share)),
             say(
