@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from curve_analyzers.analyzer import Analyzer, Need, threshold
 from curve_analyzers.examples import Example, decay, flat, line, run
 from curve_analyzers.findings import Finding, Severity, Span
+from curve_analyzers.hyperparameters import boosted, learning_rate
 from curve_analyzers.model import RunCurves
-from curve_analyzers.progress import Progress, measure
+from curve_analyzers.progress import Progress, measure, measure_all
 from curve_analyzers.remedies import raise_rate
 from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
@@ -40,11 +41,14 @@ class SlowLearning(Analyzer):
     explains = ("not_converged", "underfitting")
 
     least_share: float = threshold(0.02, "share of the way to the best value below which nothing was learned", ge=0)
-    most_share: float = threshold(0.35, "share of the way above which the pace was fair", gt=0, le=1)
+    most_share: float = threshold(0.4, "share of the way above which the pace was fair", gt=0, le=1)
     straight: float = threshold(
         0.6, "fall of the second half over that of the first, from which the way is straight", gt=0
     )
     going: float = threshold(0.5, "pace of the last fifth, as a share of the mean, at which it still goes on", ge=0)
+    sudden: float = threshold(2.0, "the same above which the way was no straight line but fell at its end", gt=1)
+    turned: float = threshold(0.05, "climb of a held-out curve, as a share of its fall: the model learned enough", gt=0)
+    usual_rate: float = threshold(0.03, "learning rate of boosted trees at which they need rounds, no higher rate", gt=0)
 
     fires = (
         Example("a straight shallow descent", run(train_loss=line(2.3, 2.0), params={"learning_rate": 1e-5})),
@@ -61,13 +65,24 @@ class SlowLearning(Analyzer):
     def check(self, run: RunCurves) -> Iterator[Finding]:
         """Judge the first of the curves the run is judged on."""
         progress = measure(run, run.learning[0])
-        if not (progress.fell and self.least_share <= progress.share < self.most_share):
+        few = progress.fell and self.least_share <= progress.share < self.most_share
+        if not few or self._needs_rounds(run) or self._turned(run):
             return
         second = progress.gain(0.5)
         first = float(progress.levels[0]) - progress.end - second
-        going = progress.gain(0.2) >= self.going * 0.2 * (first + second)
-        if going and second >= self.straight * first and progress.beyond_noise(second):
+        pace = progress.gain(0.2) / (0.2 * (first + second)) if first + second > 0 else 0.0
+        even = self.going <= pace <= self.sudden and second >= self.straight * first
+        if even and progress.beyond_noise(second):
             yield self._finding(run, progress, second)
+
+    def _needs_rounds(self, run: RunCurves) -> bool:
+        """Whether these are boosted trees at a usual rate."""
+        return boosted(run) and (learning_rate(run) or 0.0) >= self.usual_rate
+
+    def _turned(self, run: RunCurves) -> bool:
+        """Whether a held-out curve got worse: what is slow has not begun to meet that."""
+        held_out = measure_all(run, run.held_out, self.least)
+        return any(val.rose and val.rise >= self.turned * val.fall for val in held_out)
 
     def _finding(self, run: RunCurves, progress: Progress, second: float) -> Finding:
         name = progress.name
