@@ -62,6 +62,7 @@ class OverRegularized(Analyzer):
         "overfitting",
         "loss_metric_disagreement",
         "leakage_suspected",
+        "slow_learning",
     )
 
     worse: float = threshold(0.06, "how much worse training stays, as a share of the way to the best value", gt=0)
