@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from curve_analyzers.model import Curve, Floats
-from curve_analyzers.signal import NORMAL_MAD, noise, running_median
+from curve_analyzers.signal import NORMAL_MAD, noise, quantiles, running_median
 
 __all__ = ["Jump", "jump_at"]
 
 BEYOND_NOISE = 4.5  # standard errors of the difference of two levels
 BEYOND_USUAL = 1.5  # times what nineteen in twenty moves of the same curve stay below
+RARE = 1e-3  # of the moments of a run, the share that may show a jump as high by chance
 WIDEST = 0.1  # of the run, the longest stretch whose mean is a level before or after
 
 
@@ -101,5 +102,6 @@ def _limit(sums: Floats, index: int, width: int, error: float) -> float:
     moves = _moves(sums, width)
     elsewhere = np.abs(np.arange(len(moves)) + width - index) >= width
     rises = np.maximum(moves[elsewhere], 0.0)
-    usual = float(np.quantile(rises, 0.95)) if len(rises) else 0.0
-    return max(BEYOND_NOISE * error * math.sqrt(2.0 / width), BEYOND_USUAL * usual)
+    usual, rare = quantiles(rises, 0.95, 1 - RARE) if len(rises) else (0.0, 0.0)
+    # In a long curve, jumps as high as any moment may show are no sign of what happened at this one.
+    return max(BEYOND_NOISE * error * math.sqrt(2.0 / width), BEYOND_USUAL * usual, rare if len(rises) > 1 / RARE else 0)
