@@ -38,7 +38,7 @@ class SparseCurve(Analyzer):
     vouches = False
 
     points: float = threshold(6, "usable points from which a curve shows a shape", ge=2)
-    few: float = threshold(2, "held-out points up to which it is a warning, where training has a shape", ge=0)
+    few: float = threshold(3, "held-out points up to which it is a warning, where training has a shape", ge=0)
 
     fires = (
         Example("two points", run(2, train_loss=decay(), val_loss=decay())),
