@@ -87,6 +87,7 @@ class WastedCompute(Analyzer):
     gain: float = threshold(0.0078, "gain, as a share of the whole fall, that is none", ge=0)
     value: float = threshold(0.05, "the same as a share of the value it ended at", ge=0)
     score: float = threshold(0.02, "the same of a score between 0 and 1, as a share of the whole", ge=0)
+    point: float = threshold(0.01, "gain of such a score, as a share of the whole, that is none", ge=0)
     seen: float = threshold(0.07, "noise, as a share of the fall, above which a gain cannot be seen", gt=0)
 
     fires = (
@@ -140,6 +141,7 @@ class WastedCompute(Analyzer):
     def _useful(self, progress: Progress) -> Useful:
         """The first level that no later one beats by more than noise or a gain that is none."""
         none = min(self.gain * progress.fall, self.value * abs(progress.end))
+        none = max(none, self.point * -progress.perfect) if progress.perfect < 0 else none
         tolerance = max(none, BEYOND_NOISE * progress.error)
         first = int(np.flatnonzero(progress.levels <= progress.best + tolerance)[0])
         step, begin = int(progress.steps[first]), int(progress.curve.steps[0])

@@ -48,7 +48,7 @@ class LossSpikes(Analyzer):
     least = 12
 
     height: float = threshold(14.0, "height over the curve's own noise, in standard deviations", gt=0)
-    even: float = threshold(4.0, "height over the depth that one point in twenty falls below, as a factor", gt=1)
+    even: float = threshold(2.4, "height over the depth that one point in twenty falls below, as a factor", gt=1)
     one_sided: float = threshold(
         2.0, "height over the deepest drop, as a factor, where the best value is unknown", gt=1
     )
