@@ -84,7 +84,7 @@ class Overfitting(Analyzer):
         Example("a mild turn", run(train_loss=decay(), val_loss=valley(end=0.7))),
         Example("only the last 10 %", run(100, train_loss=decay(), val_loss=valley(turn=0.9, end=1.2))),
         Example("from the first epoch", run(train_loss=decay(), val_loss=line(2.3, 4.0))),
-        Example("held-out data never followed", run(train_loss=decay(floor=0.0), val_loss=line(2.3, 2.33))),
+        Example("held-out data never followed", run(train_loss=decay(floor=0.05), val_loss=line(2.3, 2.33, 0.001))),
         Example("12 epochs", run(12, train_loss=decay(), val_loss=valley())),
         Example(
             "per-step training, a validation every 50 steps",
