@@ -24,6 +24,8 @@ LEAST_PERCENTAGE = 2.0  # between 1 and this a score is neither a share nor a pe
 WHOLE = (1.0, 100.0)
 SEVERAL = 3  # evaluations from which an accuracy stood
 
+POINT = 0.004  # move of an accuracy that a model which always names one class does not show
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassImbalance(Analyzer):
@@ -181,7 +183,7 @@ class ClassImbalance(Analyzer):
         """For how large a share of the run an accuracy below 1 stood at one value, from the first evaluations on."""
         values = accuracy.values / (WHOLE[1] if accuracy.values.max() > 1 else WHOLE[0])
         begun = values[_begun(accuracy)]
-        same = np.isclose(values, begun, rtol=1e-9, atol=wobble * (1 - begun))
+        same = np.isclose(values, begun, rtol=1e-9, atol=min(wobble * (1 - begun), POINT))
         first = int(same.argmax())
         left = np.flatnonzero(~same[first:])
         length = int(left[0]) if len(left) else len(same) - first

@@ -87,6 +87,7 @@ class LossMetricDisagreement(Analyzer):
         0.2, "share of the way below which a loss did not fall enough to expect a better score", gt=0
     )
     near: float = threshold(0.2, "what may be missing to a perfect score for it to have had nowhere to go", ge=0)
+    perfect: float = threshold(0.05, "the same beside which a loss that rises costs nothing", ge=0)
     visible: float = threshold(0.02, "least move of a score between 0 and 1 that matters to anyone", ge=0)
     visible_turn: float = threshold(0.05, "the same of a score that turned while its loss went on", ge=0)
     few: float = threshold(3.0, "the same in held-out examples, where their number is known", ge=0)
@@ -158,7 +159,7 @@ class LossMetricDisagreement(Analyzer):
             since, sure = int(score.curve.steps[0]), certainty(loss.share, self.fall)
         calm = (more_regularization(run),) if story is TOO_SURE else ()
         held = say("kept improving") if score.beyond_noise(score.gained_since_best_of(loss)) else say("held its best")
-        cheap = story is TOO_SURE and loss.rise < self.kept * loss.fall
+        cheap = story is TOO_SURE and (loss.rise < self.kept * loss.fall or score.left <= self.perfect)
         names = {"loss": loss.name, "score": score.name, "since": since, "held": held}
         return self.finding(
             Severity.INFO if cheap else Severity.WARNING,

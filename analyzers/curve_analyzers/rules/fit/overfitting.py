@@ -75,6 +75,7 @@ class Overfitting(Analyzer):
     good: float = threshold(
         0.1, "what may be missing to a perfect held-out score for a smaller climb to cost little", ge=0
     )
+    perfect: float = threshold(0.03, "the same for any climb to cost little", ge=0)
     by_heart: float = threshold(
         0.9, "share of the way from which training that held-out data never followed was learned by heart", gt=0, le=1
     )
@@ -120,7 +121,8 @@ class Overfitting(Analyzer):
                 trained_worse = train is not None and train.beyond_noise(-train.gained_since_best_of(val))
                 scores = measure_all(run, run.held_out_scores(), self.least)
                 if not trained_worse and not too_sure(val, scores):
-                    mild = turn.share < self.severe and any(score.left <= self.good for score in scores)
+                    good = self.good if turn.share < self.severe else self.perfect
+                    mild = any(score.left <= good for score in scores)
                     yield self._finding(run, train, val, turn, costly=not mild)
 
     def _turn(self, train: Progress | None, val: Progress) -> Turn | None:

@@ -43,6 +43,9 @@ class NotConverged(Analyzer):
     rounds: float = threshold(
         0.066, "the same of boosted trees, where each round gains a little less than the one before", ge=0
     )
+    ahead: float = threshold(
+        0.035, "what going on would bring, as a share of the whole fall, where each fifth gains as it did", ge=0
+    )
     still: float = threshold(0.25, "share of that gain which the last tenth must have brought", ge=0, lt=1)
     spent: float = threshold(
         0.05, "learning rate at the end, as a share of its peak, below which the schedule ended", ge=0
@@ -82,7 +85,8 @@ class NotConverged(Analyzer):
         seen = gain > (self.planned if self._cut_off(run) else 1.0) * self.seen * progress.error
         going = progress.gain(0.1) + progress.error >= self.still * gain
         worth = self.rounds if boosted(run) else self.worth
-        if progress.fell and seen and going and gain >= worth * progress.fall and not ended:
+        ahead = _ahead(gain, progress.gain(0.4) - gain) >= self.ahead * progress.fall
+        if progress.fell and seen and going and ahead and gain >= worth * progress.fall and not ended:
             yield self._finding(progress, gain, worth)
 
     def _cut_off(self, run: RunCurves) -> bool:
@@ -125,3 +129,8 @@ class NotConverged(Analyzer):
                 say("If the whole curve is shallow, a learning rate two to three times as high saves the wait."),
             ),
         )
+
+
+def _ahead(gain: float, before: float) -> float:
+    """What is still to come after a gain, and one before it over as long a stretch: the sum of a geometric series."""
+    return gain * gain / (before - gain) if before > gain else float("inf")
