@@ -41,7 +41,7 @@ class Underfitting(Analyzer):
     needs = (Need.PAIR,)
     explains = ("wasted_compute",)
 
-    poor: float = threshold(0.12, "share of the way to the best value below which a fall is poor by itself", gt=0, le=1)
+    poor: float = threshold(0.1, "share of the way to the best value below which a fall is poor by itself", gt=0, le=1)
     confirmed: float = threshold(0.4, "the same where a held-out accuracy or F1 is poor as well", gt=0, le=1)
     small: float = threshold(0.65, "the same where the logged model is small: stumps, or a few units in a layer", gt=0)
     poor_score: float = threshold(0.5, "the same for a score between 0 and 1", gt=0, le=1)

@@ -31,7 +31,8 @@ class SlowLearning(Analyzer):
 
     ## When it is wrong
     When the run was cut short on purpose, or is the long straight tail of a model that was trained before. A loss that
-    can go below zero has no known best value, and the rule stays silent on it.
+    can go below zero has no known best value, and the rule stays silent on it. So it does where a held-out curve has
+    turned, and on boosted trees at a usual rate, which need more rounds.
 
     ## Source
     Smith, "Cyclical Learning Rates for Training Neural Networks" (2017): the range test reads the same line.
