@@ -41,7 +41,7 @@ class NotConverged(Analyzer):
 
     worth: float = threshold(0.04, "gain of the last fifth, as a share of the whole fall, worth going on for", ge=0)
     rounds: float = threshold(
-        0.066, "the same of boosted trees, where each round gains a little less than the one before", ge=0
+        0.078, "the same of boosted trees, where each round gains a little less than the one before", ge=0
     )
     ahead: float = threshold(
         0.035, "what going on would bring, as a share of the whole fall, where each fifth gains as it did", ge=0
