@@ -84,9 +84,9 @@ class LossMetricDisagreement(Analyzer):
         0.5, "rise of a loss as a share of its fall, below which it fell all the same: that is told as info", gt=0
     )
     fall: float = threshold(
-        0.2, "share of the way below which a loss did not fall enough to expect a better score", gt=0
+        0.25, "share of the way below which a loss did not fall enough to expect a better score", gt=0
     )
-    near: float = threshold(0.2, "what may be missing to a perfect score for it to have had nowhere to go", ge=0)
+    near: float = threshold(0.25, "what may be missing to a perfect score for it to have had nowhere to go", ge=0)
     perfect: float = threshold(0.05, "the same beside which a loss that rises costs nothing", ge=0)
     visible: float = threshold(0.02, "least move of a score between 0 and 1 that matters to anyone", ge=0)
     visible_turn: float = threshold(0.05, "the same of a score that turned while its loss went on", ge=0)
