@@ -60,6 +60,9 @@ class LeakageSuspected(Analyzer):
     )
     better: float = threshold(5.0, "what training misses at the end over what validation misses, as a factor", gt=1)
     apart: float = threshold(0.1, "least distance of the two as shares, which few held-out examples may explain", ge=0)
+    learned: float = threshold(
+        0.5, "share of its way below which training is held back, and validation the better for that", ge=0, le=1
+    )
     layers: float = threshold(
         2.0, "layers of dropout that training may go through: each leaves as much of it as it keeps", ge=0
     )
@@ -157,7 +160,8 @@ class LeakageSuspected(Analyzer):
             left = max(left, RULE_OF_THREE / examples * _full(val.curve))
         factor = self.better / (1 - min(dropout(run) or 0.0, MOST_DROPOUT)) ** self.layers
         apart = self.apart if train.quantity.bounded else 0.0
-        if not (train.fell and misses - left > apart and misses >= factor * left and train.beyond_noise(misses - left)):
+        learned = train.fell and not train.share < self.learned  # an unknown share (NaN) compares as false
+        if not (learned and misses - left > apart and misses >= factor * left and train.beyond_noise(misses - left)):
             return None
         times = misses / left if left > 0 else float("inf")
         end, val_end = train.shown(train.end), val.shown(val.end)
