@@ -53,7 +53,7 @@ class LossSpikes(Analyzer):
         2.0, "height over the deepest drop, as a factor, where the best value is unknown", gt=1
     )
     share: float = threshold(0.05, "height as a share of the fall of the curve", gt=0)
-    level: float = threshold(0.38, "height as a share of the loss around it", gt=0)
+    level: float = threshold(0.25, "height as a share of the loss around it", gt=0)
     longest: float = threshold(0.05, "share of the run within which a jump must have recovered", gt=0, lt=1)
     several: float = threshold(2, "spikes from which it is a warning; fewer are told as information", ge=1)
     large: float = threshold(0.5, "height of a single one, as a share of the fall, from which it is a warning", gt=0)
