@@ -17,6 +17,7 @@ ROUNDING = 0.02  # of one example's share, by which a logged score may miss a wh
 DIGITS = 1e-4  # to which scores are often rounded
 MULTIPLES = 4  # the smallest difference seen may be that of so many examples
 MOST = 400  # examples up to which single ones show in a score of four digits
+FEW = 25  # the same where a score has but two values, which are seldom whole shares of so few by chance
 LEAST = 1 / (2 * MOST)  # distance of two scores, below which they are one
 
 
@@ -45,15 +46,16 @@ def counted_examples(score: Curve) -> int | None:
     if bool(((apart > 2 * DIGITS) & (apart <= LEAST)).any()):
         return None
     apart = apart[apart > LEAST]
-    if len(apart) < 2:  # noqa: PLR2004 - two values may be whole shares of anything
+    if not len(apart):
         return None
+    most, rounding = (MOST, ROUNDING) if len(apart) > 1 else (FEW, FEW * DIGITS)
     for multiple in range(1, MULTIPLES + 1):
         about = multiple / float(apart.min())
         # Rounding of the logged values moves the smallest difference, and the number it stands for the more of them.
         off = round(about * about * DIGITS) + 1
-        tried = np.arange(max(2, round(about) - off), min(round(about) + off, MOST) + 1)
+        tried = np.arange(max(2, round(about) - off), min(round(about) + off, most) + 1)
         counts = tried[:, None] * shares
-        whole = tried[(np.abs(counts - np.round(counts)) <= ROUNDING).all(axis=1)]
+        whole = tried[(np.abs(counts - np.round(counts)) <= rounding).all(axis=1)]
         if len(whole):
             return int(min(whole, key=lambda examples: abs(examples - about)))
     return None

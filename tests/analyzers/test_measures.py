@@ -94,6 +94,8 @@ def test_examples_that_cannot_be_told_are_not():
     """A smooth score and a constant one say nothing; what was logged counts first, a share of the data does not."""
     assert held_out_examples(run(val_accuracy=np.random.default_rng(3).random(50))) is None
     assert held_out_examples(run(val_accuracy=np.full(50, 0.875))) is None
+    assert held_out_examples(run(val_accuracy=np.repeat([0.625, 0.875], 20))) == 8
+    assert held_out_examples(run(val_accuracy=np.repeat([0.9075, 1.0], 20))) is None
     assert held_out_examples(run({"n_val": "12"}, val_loss=np.ones(5))) == 12
     assert held_out_examples(run({"val_size": "0.2"}, val_loss=np.ones(5))) is None
 

@@ -17,6 +17,8 @@ from curve_analyzers.saying import say
 from curve_analyzers.signal import certainty
 from curve_analyzers.wording import percent
 
+FEW = 10  # points, of which a level is the median of a third
+
 
 @dataclass(frozen=True, kw_only=True)
 class NotConverged(Analyzer):
@@ -83,7 +85,7 @@ class NotConverged(Analyzer):
         gain, ended = progress.gain(0.2), self._ended(run)
         # A schedule that was cut off says by itself that more was planned.
         seen = gain > (self.planned if self._cut_off(run) else 1.0) * self.seen * progress.error
-        going = progress.gain(0.1) + progress.error >= self.still * gain
+        going = _lately(progress) >= self.still * gain
         worth = self.rounds if boosted(run) else self.worth
         ahead = _ahead(gain, progress.gain(0.4) - gain) >= self.ahead * progress.fall
         if progress.fell and seen and going and ahead and gain >= worth * progress.fall and not ended:
@@ -129,6 +131,12 @@ class NotConverged(Analyzer):
                 say("If the whole curve is shallow, a learning rate two to three times as high saves the wait."),
             ),
         )
+
+
+def _lately(progress: Progress) -> float:
+    """What the last tenth of the run may have gained: of a few points the last, as levels of several lag behind."""
+    values = progress.curve.values
+    return float(values[-2] - values[-1]) if len(values) < FEW else progress.gain(0.1) + progress.error
 
 
 def _ahead(gain: float, before: float) -> float:
