@@ -73,7 +73,7 @@ class Overfitting(Analyzer):
     alone: float = threshold(0.7, "most confidence without a training curve beside the held-out one", ge=0, le=1)
     severe: float = threshold(0.3, "climb from which it is critical, as a share of the fall", gt=0)
     good: float = threshold(
-        0.14, "what may be missing to a perfect held-out score for a smaller climb to cost little", ge=0
+        0.18, "what may be missing to a perfect held-out score for a smaller climb to cost little", ge=0
     )
     perfect: float = threshold(0.03, "the same for any climb to cost little", ge=0)
     by_heart: float = threshold(
