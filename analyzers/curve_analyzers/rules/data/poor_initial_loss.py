@@ -105,7 +105,7 @@ class PoorInitialLoss(Analyzer):
     vouches = False
     explains = ("gradients", "progress", "loss_metric_disagreement", "loss_spikes")  # what counts by the fall counts by where it began
 
-    times: float = threshold(2.93, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
+    times: float = threshold(3.2, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
     early: float = threshold(0.7, "share of the run within which that is looked for", gt=0, le=1)
     early_apart: float = threshold(
         0.3, "the same where the mistakes were counted on other data than the loss", gt=0, le=1
