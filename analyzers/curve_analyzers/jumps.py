@@ -104,4 +104,6 @@ def _limit(sums: Floats, index: int, width: int, error: float) -> float:
     rises = np.maximum(moves[elsewhere], 0.0)
     usual, rare = quantiles(rises, 0.95, 1 - RARE) if len(rises) else (0.0, 0.0)
     # In a long curve, jumps as high as any moment may show are no sign of what happened at this one.
-    return max(BEYOND_NOISE * error * math.sqrt(2.0 / width), BEYOND_USUAL * usual, rare if len(rises) > 1 / RARE else 0)
+    return max(
+        BEYOND_NOISE * error * math.sqrt(2.0 / width), BEYOND_USUAL * usual, rare if len(rises) > 1 / RARE else 0
+    )

@@ -163,7 +163,8 @@ class Overfitting(Analyzer):
             Span((train.name, name) if train else (name,), since, val.last_step),
             say("{change} since step {since}", change=change, since=since),
             say(
-                "{name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since ({change}){meanwhile}{cost}",
+                "{name} was best at step {since} ({best:.4g}) and has gone to {end:.4g} since "
+                "({change}){meanwhile}{cost}",
                 name=name,
                 since=since,
                 best=best,

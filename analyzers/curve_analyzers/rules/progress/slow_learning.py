@@ -49,7 +49,9 @@ class SlowLearning(Analyzer):
     going: float = threshold(0.5, "pace of the last fifth, as a share of the mean, at which it still goes on", ge=0)
     sudden: float = threshold(2.0, "the same above which the way was no straight line but fell at its end", gt=1)
     turned: float = threshold(0.05, "climb of a held-out curve, as a share of its fall: the model learned enough", gt=0)
-    usual_rate: float = threshold(0.03, "learning rate of boosted trees at which they need rounds, no higher rate", gt=0)
+    usual_rate: float = threshold(
+        0.03, "learning rate of boosted trees at which they need rounds, no higher rate", gt=0
+    )
 
     fires = (
         Example("a straight shallow descent", run(train_loss=line(2.3, 2.0), params={"learning_rate": 1e-5})),
