@@ -108,6 +108,10 @@ class LeakageSuspected(Analyzer):
         ),
         Example("overfitting", run(train_loss=decay(), val_loss=decay(floor=1.0), test_loss=decay(floor=1.05))),
         Example("nothing was learned", run(train_loss=flat(2.3), val_loss=flat(2.3))),
+        Example(
+            "training is held back: over_regularized",
+            run(train_accuracy=decay(0.2, 0.4), val_accuracy=decay(0.3, 0.97, 12)),
+        ),
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:

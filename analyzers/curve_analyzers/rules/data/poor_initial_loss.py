@@ -103,12 +103,8 @@ class PoorInitialLoss(Analyzer):
 
     needs = (LOSS_AND_YARDSTICK,)
     vouches = False
-    explains = (
-        "gradients",
-        "progress",
-        "loss_metric_disagreement",
-        "loss_spikes",
-    )  # what counts by the fall counts by where it began
+    # What counts by the fall counts by where it began.
+    explains = ("gradients", "progress", "loss_metric_disagreement", "loss_spikes")
 
     times: float = threshold(3.2, "fall of the loss over the fall of mistakes in that time, as a factor", gt=1)
     early: float = threshold(0.7, "share of the run within which that is looked for", gt=0, le=1)

@@ -49,8 +49,8 @@ class Overfitting(Analyzer):
     ## When it is wrong
     When the held-out set is so small that its curve wanders, when it comes from other data than the one that counts,
     or when the loss rises only because the model grows sure of itself while its score still improves: that is
-    `loss_metric_disagreement`. Where the held-out score misses next to nothing, a small climb of the loss is made by
-    a handful of examples and costs little: it is told as `info`.
+    `loss_metric_disagreement`. A small climb of the loss beside a good held-out score costs little: it is told as
+    `info`.
 
     ## Source
     Prechelt, "Early Stopping - But When?" (1998): the generalization loss, here beside the curve's own noise.

@@ -74,6 +74,10 @@ class NotConverged(Analyzer):
         Example("validation has turned", run(train_loss=decay(rate=2), val_loss=valley())),
         Example("nothing was learned", run(train_loss=flat(2.3))),
         Example(
+            "the long tail of boosted trees",
+            run(150, val_loss=decay(0.7, 0.4, 3, 0.0003), params={"n_estimators": 150, "num_leaves": 8}),
+        ),
+        Example(
             "the schedule ended",
             run(train_loss=decay(rate=2), learning_rate=line(0.1, 0.0, 0.0)),
         ),

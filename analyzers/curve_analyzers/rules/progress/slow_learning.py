@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curve_analyzers.analyzer import Analyzer, Need, threshold
-from curve_analyzers.examples import Example, decay, flat, line, run
+from curve_analyzers.examples import Example, decay, flat, line, run, valley
 from curve_analyzers.findings import Finding, Severity, Span
 from curve_analyzers.hyperparameters import boosted, learning_rate
 from curve_analyzers.model import RunCurves
@@ -63,6 +63,11 @@ class SlowLearning(Analyzer):
         Example("a straight way that arrives", run(train_loss=line(2.3, 0.3))),
         Example("nothing was learned", run(train_loss=flat(2.3))),
         Example("stuck after a first gain", run(train_loss=decay(2.3, 1.9, 20))),
+        Example("held-out data have turned", run(train_loss=line(2.3, 1.9), val_loss=valley())),
+        Example(
+            "boosted trees at a usual rate, cut short",
+            run(14, train_loss=line(0.66, 0.46, 0.001), params={"n_estimators": 14, "learning_rate": 0.1}),
+        ),
     )
 
     def check(self, run: RunCurves) -> Iterator[Finding]:
