@@ -26,17 +26,17 @@ def scores():
 
 def test_faults_are_found(scores):
     """No change may lose accuracy: the goal is a macro-F1 of 0.95, and this is where the rules stand."""
-    assert scores.macro_f1() >= 0.92
+    assert scores.macro_f1() >= 0.945
 
 
 def test_healthy_runs_are_left_alone(scores):
     """The goal is one healthy run in a hundred that is called unhealthy."""
-    assert len(scores.false_alarms()) <= 0.052 * len(scores.healthy())
+    assert len(scores.false_alarms()) <= 0.015 * len(scores.healthy())
 
 
 def test_the_planted_fault_is_the_verdict(scores):
     """The goal is nine of ten runs that show a fault whose root cause is named."""
-    assert scores.verdict_share() >= 0.89
+    assert scores.verdict_share() >= 0.93
 
 
 def test_those_who_are_sure_are_right(scores):
@@ -53,7 +53,7 @@ def test_the_page_is_current(scores):
 
 @pytest.mark.parametrize(
     ("change", "share"),
-    [(lambda run: thinned(run, 10), 0.8), (noisier, 0.87)],
+    [(lambda run: thinned(run, 10), 0.78), (noisier, 0.88)],
     ids=["a tenth of the points", "twice the noise"],
 )
 def test_a_sure_verdict_stays(scores, change, share):
