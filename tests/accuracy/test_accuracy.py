@@ -36,7 +36,7 @@ def test_healthy_runs_are_left_alone(scores):
 
 def test_the_planted_fault_is_the_verdict(scores):
     """The goal is nine of ten runs that show a fault whose root cause is named."""
-    assert scores.verdict_share() >= 0.93
+    assert scores.verdict_share() >= 0.925
 
 
 def test_those_who_are_sure_are_right(scores):

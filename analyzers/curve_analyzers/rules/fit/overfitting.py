@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -75,7 +76,10 @@ class Overfitting(Analyzer):
     good: float = threshold(
         0.18, "what may be missing to a perfect held-out score for a smaller climb to cost little", ge=0
     )
-    perfect: float = threshold(0.03, "the same for any climb to cost little", ge=0)
+    small: float = threshold(0.25, "such a climb, as a share of what was missing to the best value", gt=0)
+    perfect: float = threshold(
+        0.03, "what may be missing to a perfect held-out score for any climb to cost little", ge=0
+    )
     by_heart: float = threshold(
         0.9, "share of the way from which training that held-out data never followed was learned by heart", gt=0, le=1
     )
@@ -121,7 +125,7 @@ class Overfitting(Analyzer):
                 trained_worse = train is not None and train.beyond_noise(-train.gained_since_best_of(val))
                 scores = measure_all(run, run.held_out_scores(), self.least)
                 if not trained_worse and not too_sure(val, scores):
-                    good = self.good if turn.share < self.severe else self.perfect
+                    good = self.good if self._small(turn, val) else self.perfect
                     mild = any(score.left <= good for score in scores)
                     yield self._finding(run, train, val, turn, costly=not mild)
 
@@ -136,6 +140,11 @@ class Overfitting(Analyzer):
             rise = val.end - val.start
             return Turn(int(val.curve.steps[0]), val.start, rise, rise / fall)
         return None
+
+    def _small(self, turn: Turn, val: Progress) -> bool:
+        """Whether a climb is small beside what was learned, and beside what was missing where the curve was best."""
+        missing = turn.best - val.perfect if math.isfinite(val.perfect) else abs(turn.best)
+        return turn.share < self.severe and turn.rise <= self.small * missing
 
     def _fall(self, train: Progress | None, val: Progress) -> float:
         """What a climb is measured by; 0 where the model did not learn, so that it can overfit nothing."""
