@@ -104,7 +104,16 @@ class Progress:
     @property
     def left(self) -> float:
         """What is missing at the end to a perfect score, as a share of it; NaN for what is no bounded score."""
-        return (self.end - self.perfect) / -self.perfect if self.perfect < 0 else float("nan")
+        return (self.end - self.perfect) / self.whole if self.whole else float("nan")
+
+    @property
+    def whole(self) -> float:
+        """What a bounded score is a share of, 1 or 100 %; 0.0 for what is no bounded score."""
+        return -self.perfect if self.perfect < 0 else 0.0
+
+    def missing(self, cost: float) -> float:
+        """How far a cost is from the best value there can be; where that is unknown, from nothing."""
+        return cost - self.perfect if math.isfinite(self.perfect) else abs(cost)
 
     def above_chance(self, classes: int) -> float:
         """How far an accuracy ended from what guessing among so many classes reaches, as a share of the way to 1."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from curve_analyzers.progress import Progress
@@ -39,5 +38,4 @@ def too_sure(loss: Progress, scores: Sequence[Progress]) -> Progress | None:
 
 def _none(score: Progress, worse: float, share: float) -> bool:
     """Whether what a score lost is none: a small share of all it gained, or noise and not a point of a share."""
-    point = POINT * max(-score.perfect, 0.0) if math.isfinite(score.perfect) else 0.0
-    return worse <= share * score.fall or (worse <= point and not score.beyond_noise(worse))
+    return worse <= share * score.fall or (worse <= POINT * score.whole and not score.beyond_noise(worse))

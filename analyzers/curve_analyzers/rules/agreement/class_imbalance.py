@@ -23,7 +23,6 @@ FAIR = {"f1": 0.0, "recall": 0.0, "balanced_accuracy": 0.5, "auc": 0.5, "mcc": 0
 LEAST_PERCENTAGE = 2.0  # between 1 and this a score is neither a share nor a percentage
 WHOLE = (1.0, 100.0)
 SEVERAL = 3  # evaluations from which an accuracy stood
-
 POINT = 0.004  # move of an accuracy that a model which always names one class does not show
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -139,8 +138,7 @@ class LossMetricDisagreement(Analyzer):
 
     def _climbed(self, loss: Progress) -> bool:
         """Whether a loss rose by a share of its fall, and of itself: one that never fell may creep."""
-        level = loss.best - loss.perfect if math.isfinite(loss.perfect) else abs(loss.best)
-        return loss.rose and loss.rise >= max(self.turn * loss.fall, self.higher * level)
+        return loss.rose and loss.rise >= max(self.turn * loss.fall, self.higher * loss.missing(loss.best))
 
     def _parted(self, loss: Progress, scores: Sequence[Progress], least: float) -> Iterator[tuple[Progress, Story]]:
         """The scores that did not follow a loss that fell."""
@@ -179,7 +177,7 @@ class LossMetricDisagreement(Analyzer):
     def _turned(self, score: Progress, loss: Progress, least: float) -> bool:
         """Whether a score turned for the worse while the loss went on falling."""
         gained = loss.gained_since_best_of(score)
-        least = max(least, self.visible_turn) * max(-score.perfect, 0.0) if math.isfinite(score.perfect) else 0.0
+        least = max(least, self.visible_turn) * score.whole
         return (
             score.rose
             and score.rise >= max(self.lost * score.fall, least)

@@ -175,9 +175,9 @@ class PoorInitialLoss(Analyzer):
         # Later on a training loss falls below what held-out mistakes cost, as any fitted model's does.
         share = self.early if score.split is loss.split else self.early_apart
         early = max(LEAST_SCORES, round(share * len(accuracy))) if followed else 1
-        cost = self._beside(run, loss, score) or curve
-        often = len(cost) > OFTEN * len(accuracy)
-        levels, edges = bins(_levels(cost, accuracy.steps[:early], smooth=often), BINS)
+        cost = self._counted_with(run, loss, score)
+        smooth = len(cost) > OFTEN * len(accuracy)
+        levels, edges = bins(_levels(cost, accuracy.steps[:early], smooth=smooth), BINS)
         counted, _ = bins(wrong[:early], BINS)
         even = np.where(counted > COUNTED, levels * first / np.maximum(counted, COUNTED), np.inf)
         least = int(even.argmin())
@@ -186,11 +186,12 @@ class PoorInitialLoss(Analyzer):
         began = float(curve.values[0] if followed else curve.values[curve.steps <= accuracy.steps[0]].max(initial=0.0))
         return Start(curve, accuracy, began, float(even[least]), since, noise(levels))
 
-    def _beside(self, run: RunCurves, loss: Role, score: Role) -> Curve | None:
-        """The same loss on the data on which the mistakes were counted: a fitted model's own costs it less."""
+    @staticmethod
+    def _counted_with(run: RunCurves, loss: Role, score: Role) -> Curve:
+        """The loss on the data on which the mistakes were counted, else as it is: what a model fitted costs it less."""
         other = Role(score.split, loss.quantity)
         judged = other in run and len(run[other]) >= LEAST_SCORES and same_unit([run[other], run[score]])
-        return run[other] if judged and other.split is not loss.split else None
+        return run[other] if judged else run[loss]
 
     def _finding(self, start: Start, *, variance: bool) -> Finding:
         what = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -143,8 +142,7 @@ class Overfitting(Analyzer):
 
     def _small(self, turn: Turn, val: Progress) -> bool:
         """Whether a climb is small beside what was learned, and beside what was missing where the curve was best."""
-        missing = turn.best - val.perfect if math.isfinite(val.perfect) else abs(turn.best)
-        return turn.share < self.severe and turn.rise <= self.small * missing
+        return turn.share < self.severe and turn.rise <= self.small * val.missing(turn.best)
 
     def _fall(self, train: Progress | None, val: Progress) -> float:
         """What a climb is measured by; 0 where the model did not learn, so that it can overfit nothing."""

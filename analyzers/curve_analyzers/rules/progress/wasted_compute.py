@@ -135,14 +135,12 @@ class WastedCompute(Analyzer):
         """
         same = (measure(run, role) for role in run.training if role.measures == progress.quantity and len(run[role]))
         fall = max((progress.fall, *(train.fall for train in same)))
-        room = self.score * -progress.perfect if progress.perfect < 0 else 0.0
-        return BEYOND_NOISE * progress.error <= max(self.seen * fall, room)
+        return BEYOND_NOISE * progress.error <= max(self.seen * fall, self.score * progress.whole)
 
     def _useful(self, progress: Progress) -> Useful:
         """The first level that no later one beats by more than noise or a gain that is none."""
         none = min(self.gain * progress.fall, self.value * abs(progress.end))
-        none = max(none, self.point * -progress.perfect) if progress.perfect < 0 else none
-        tolerance = max(none, BEYOND_NOISE * progress.error)
+        tolerance = max(none, self.point * progress.whole, BEYOND_NOISE * progress.error)
         first = int(np.flatnonzero(progress.levels <= progress.best + tolerance)[0])
         step, begin = int(progress.steps[first]), int(progress.curve.steps[0])
         return Useful(progress, step, (step - begin) / max(progress.last_step - begin, 1))
